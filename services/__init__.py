@@ -1,0 +1,1 @@
+"""The deployables, one package each; no service imports another."""

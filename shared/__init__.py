@@ -1,0 +1,1 @@
+"""Our own small library: everything the services share and no business rule."""

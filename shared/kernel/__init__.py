@@ -1,0 +1,1 @@
+"""The words every process speaks: ids, clock, errors, personal values, settings, logs."""

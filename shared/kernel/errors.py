@@ -1,0 +1,207 @@
+"""The closed list of error codes, and the exceptions that carry them.
+
+Every error has two audiences: ``public`` is what a person may read (Chinese first, English second), ``detail`` is for the
+log and never leaves the process. ``http_status`` and ``retryable`` belong to the code, in one table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Code(StrEnum):
+    """Every error code a client can meet (the interface's contract: codes are added, never renamed)."""
+
+    # the request
+    BAD_REQUEST = "bad_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    CONFLICT = "conflict"
+    NOT_READY = "not_ready"
+    PAYMENT_REQUIRED = "payment_required"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    # who asks
+    UNAUTHENTICATED = "unauthenticated"
+    TOKEN_EXPIRED = "token_expired"
+    SESSION_REVOKED = "session_revoked"
+    SUBJECT_ERASED = "subject_erased"
+    # consent
+    CONSENT_REQUIRED = "consent_required"
+    GUARDIAN_CONSENT_REQUIRED = "guardian_consent_required"
+    POLICY_OUTDATED = "policy_outdated"
+    # the photo
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    CORRUPT_IMAGE = "corrupt_image"
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    FACE_TOO_SMALL = "face_too_small"
+    FACE_CUT_OFF = "face_cut_off"
+    TOO_BLURRY = "too_blurry"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    EYES_CLOSED = "eyes_closed"
+    HEAD_TURNED = "head_turned"
+    FACE_COVERED = "face_covered"
+    # the order for a render
+    UNKNOWN_SPEC = "unknown_spec"
+    RETOUCH_FORBIDDEN = "retouch_forbidden"
+    KB_UNREACHABLE = "kb_unreachable"
+    # us
+    UNAVAILABLE = "unavailable"
+    TIMED_OUT = "timed_out"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code means: its HTTP status, whether trying again may help, and its text in both languages."""
+
+    http_status: int
+    retryable: bool
+    zh: str
+    en: str
+
+
+MEANINGS: dict[Code, Meaning] = {
+    Code.BAD_REQUEST: Meaning(422, False, "请求内容有误", "The request is not valid"),
+    Code.NOT_FOUND: Meaning(404, False, "没有找到", "Not found"),
+    Code.METHOD_NOT_ALLOWED: Meaning(405, False, "不支持这种请求方法", "This method is not allowed here"),
+    Code.IDEMPOTENCY_CONFLICT: Meaning(
+        409, False, "同一个 Idempotency-Key 已用于另一个请求", "This Idempotency-Key was used for another request"
+    ),
+    Code.CONFLICT: Meaning(409, False, "当前状态不允许这个操作", "The present state does not allow this"),
+    Code.NOT_READY: Meaning(409, True, "照片还在处理中，请稍候", "The photo is still being processed"),
+    Code.PAYMENT_REQUIRED: Meaning(402, False, "付款后即可下载", "Payment is needed before the download"),
+    Code.TOO_MANY_REQUESTS: Meaning(429, True, "请求太频繁，请稍后再试", "Too many requests, try again later"),
+    Code.UNAUTHENTICATED: Meaning(401, False, "请先登录", "A valid access token is needed"),
+    Code.TOKEN_EXPIRED: Meaning(401, False, "登录已过期，请刷新", "The access token has expired, refresh it"),
+    Code.SESSION_REVOKED: Meaning(401, False, "此登录已退出", "This session has ended"),
+    Code.SUBJECT_ERASED: Meaning(401, False, "数据已清空，请重新开始", "The data was wiped, start again"),
+    Code.CONSENT_REQUIRED: Meaning(403, False, "需要您先同意隐私政策", "Your consent to the policy is needed first"),
+    Code.GUARDIAN_CONSENT_REQUIRED: Meaning(403, False, "需要监护人同意", "A guardian's consent is needed"),
+    Code.POLICY_OUTDATED: Meaning(409, False, "隐私政策已更新，请重新确认", "The policy has changed, consent again"),
+    Code.UNSUPPORTED_FORMAT: Meaning(
+        415, False, "请上传 JPEG、PNG、WebP 或 HEIC 照片", "Upload a JPEG, PNG, WebP or HEIC photo"
+    ),
+    Code.TOO_LARGE: Meaning(413, False, "照片不能超过 20 MB", "The photo may be 20 MB at most"),
+    Code.TOO_MANY_PIXELS: Meaning(413, False, "照片不能超过 5000 万像素", "The photo may have 50 million pixels at most"),
+    Code.CORRUPT_IMAGE: Meaning(422, False, "照片已损坏，请换一张", "The photo is damaged, choose another"),
+    Code.NO_FACE: Meaning(422, False, "没有找到人脸，请正对镜头重拍", "No face was found; face the camera and retake"),
+    Code.SEVERAL_FACES: Meaning(422, False, "照片里有多张人脸，请单独拍摄", "Several faces were found; be alone in the photo"),
+    Code.FACE_TOO_SMALL: Meaning(422, False, "人脸太小，请靠近一些", "The face is too small; move closer"),
+    Code.FACE_CUT_OFF: Meaning(422, False, "头部没有拍全，请离远一些", "The head is cut off; move back a little"),
+    Code.TOO_BLURRY: Meaning(422, False, "照片太模糊，请拿稳重拍", "The photo is blurred; hold still and retake"),
+    Code.TOO_DARK: Meaning(422, False, "光线太暗，请到明亮处拍摄", "It is too dark; find more light"),
+    Code.TOO_BRIGHT: Meaning(422, False, "光线太强，请避开强光", "It is too bright; avoid strong light"),
+    Code.EYES_CLOSED: Meaning(422, False, "请睁开双眼", "Keep both eyes open"),
+    Code.HEAD_TURNED: Meaning(422, False, "请正对镜头", "Face the camera straight on"),
+    Code.FACE_COVERED: Meaning(422, False, "请露出整张脸", "Keep the whole face uncovered"),
+    Code.UNKNOWN_SPEC: Meaning(422, False, "没有这种规格", "There is no such spec"),
+    Code.RETOUCH_FORBIDDEN: Meaning(422, False, "此规格不允许修饰照片", "This spec forbids retouching"),
+    Code.KB_UNREACHABLE: Meaning(422, False, "无法达到要求的文件大小", "The wanted file size cannot be reached"),
+    Code.UNAVAILABLE: Meaning(503, True, "服务暂时不可用，请稍后再试", "The service is not available, try again later"),
+    Code.TIMED_OUT: Meaning(504, True, "处理超时，请稍后再试", "It took too long, try again later"),
+    Code.INTERNAL: Meaning(500, True, "服务出错了", "Something went wrong on our side"),
+}
+
+
+class PocketError(Exception):
+    """The root of every error we raise on purpose.
+
+    ``detail`` goes to the log only and must never hold a person's data; ``public_extra`` is shown to the client.
+    """
+
+    code: ClassVar[Code] = Code.INTERNAL
+
+    def __init__(self, detail: str = "", *, code: Code | None = None, public_extra: dict[str, object] | None = None) -> None:
+        self.actual_code = code or self.code
+        self.detail = detail
+        self.public_extra = public_extra or {}
+        super().__init__(f"{self.actual_code}: {detail}" if detail else str(self.actual_code))
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the code means: status, retryable, texts."""
+        return MEANINGS[self.actual_code]
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status this error becomes."""
+        return self.meaning.http_status
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.meaning.retryable
+
+    def public(self, language: str = "zh") -> str:
+        """What a person reads, in ``zh`` (default) or ``en``."""
+        return self.meaning.en if language == "en" else self.meaning.zh
+
+
+class BadRequest(PocketError):
+    """The caller sent something that makes no sense."""
+
+    code = Code.BAD_REQUEST
+
+
+class NotFound(PocketError):
+    """There is no such thing, or it is somebody else's: the two are not told apart."""
+
+    code = Code.NOT_FOUND
+
+
+class Conflict(PocketError):
+    """The present state does not allow the call."""
+
+    code = Code.CONFLICT
+
+
+class IdempotencyConflict(PocketError):
+    """The idempotency key was already used for another body."""
+
+    code = Code.IDEMPOTENCY_CONFLICT
+
+
+class NotReady(PocketError):
+    """The photo is still being worked on."""
+
+    code = Code.NOT_READY
+
+
+class Unauthenticated(PocketError):
+    """No token, or one that we did not sign."""
+
+    code = Code.UNAUTHENTICATED
+
+
+class SubjectErased(PocketError):
+    """The subject is fenced: it is being purged, or already gone."""
+
+    code = Code.SUBJECT_ERASED
+
+
+class PhotoRejected(PocketError):
+    """The photo cannot be used; the code says why (one of the photo codes)."""
+
+    code = Code.CORRUPT_IMAGE
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(detail, code=code)
+
+
+class Unavailable(PocketError):
+    """Something we need does not answer; trying again later may help."""
+
+    code = Code.UNAVAILABLE
+
+
+class TimedOut(PocketError):
+    """Something we need took too long."""
+
+    code = Code.TIMED_OUT
