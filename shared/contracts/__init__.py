@@ -1,0 +1,20 @@
+"""Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
+
+from shared.contracts import auth, imaging, retention
+from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
+from shared.contracts.queues import LISTENERS, Listener
+
+__all__ = [
+    "LISTENERS",
+    "Call",
+    "Command",
+    "Event",
+    "Listener",
+    "Message",
+    "auth",
+    "decode",
+    "encode",
+    "imaging",
+    "known_types",
+    "retention",
+]

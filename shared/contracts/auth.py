@@ -1,0 +1,197 @@
+"""What auth says, and what it can be asked: subjects, sessions, keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from shared.contracts.base import Answer, Call, Done, Event
+
+# ---- events
+
+
+class SubjectFenced(Event):
+    """Said by auth once a subject's data key and sessions are gone: from here on its data is unreadable everywhere."""
+
+    type: ClassVar[str] = "auth.subject.fenced.v1"
+    purge_id: UUID | None = None
+
+
+class SubjectPurged(Event):
+    """Said by auth when a subject's identity, sessions and consents are deleted; counts say how many of each."""
+
+    type: ClassVar[str] = "auth.subject.purged.v1"
+    purge_id: UUID
+    counts: dict[str, int]
+
+
+class GuestReplaced(Event):
+    """Said by auth when a device started anew without its guest secret: the old guest is fenced, its stash must go."""
+
+    type: ClassVar[str] = "auth.guest.replaced.v1"
+
+
+class SessionRevoked(Event):
+    """Said by auth when a session ended; gateways refuse its access tokens from then on."""
+
+    type: ClassVar[str] = "auth.session.revoked.v1"
+    must_be_heard: ClassVar[bool] = False
+    session_id: UUID
+
+
+# ---- calls
+
+
+class Tokens(Answer):
+    """An admitted subject with its tokens; ``created`` is false when a guest came back."""
+
+    subject_id: UUID
+    kind: str
+    session_id: UUID
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    guest_secret: str | None = None
+    created: bool = True
+
+
+class AdmitGuest(Call[Tokens]):
+    """A device starts or resumes. The device id and the secret come as keyed hashes: they never enter a queue."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "admit_guest"
+    answer: ClassVar[type[Answer]] = Tokens
+    device_hash: str
+    secret_hash: str | None = None
+    policy_version: str | None = None
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+
+
+class RefreshSession(Call[Tokens]):
+    """Exchange a refresh token (its hash) for new tokens."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "refresh_session"
+    answer: ClassVar[type[Answer]] = Tokens
+    refresh_hash: str
+
+
+class EndSession(Call[Done]):
+    """Log out: one session of the subject ends; another subject's session is not found."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "end_session"
+    answer: ClassVar[type[Answer]] = Done
+    subject_id: UUID
+    session_id: UUID
+
+
+class WrappedKey(Answer):
+    """A subject's data key, still wrapped by the master key."""
+
+    wrapped: str
+
+
+class SubjectKey(Call[WrappedKey]):
+    """Ask for a subject's wrapped key; a fenced subject has none."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "subject_key"
+    answer: ClassVar[type[Answer]] = WrappedKey
+    subject_id: UUID
+
+
+class FenceSubject(Call[Done]):
+    """Delete the key, end the sessions, mark as erasing: one transaction, idempotent."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "fence_subject"
+    answer: ClassVar[type[Answer]] = Done
+    subject_id: UUID
+    purge_id: UUID
+
+
+class Me(Answer):
+    """What auth knows of a subject that it may see."""
+
+    subject_id: UUID
+    kind: str
+    created_at: datetime
+    consents: list[dict[str, str]]
+
+
+class WhoAmI(Call[Me]):
+    """The subject's own record."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "who_am_i"
+    answer: ClassVar[type[Answer]] = Me
+    subject_id: UUID
+
+
+class PublicKeys(Answer):
+    """A JWKS: the public halves of the access-token keys."""
+
+    keys: list[dict[str, str]]
+
+
+class TokenKeys(Call[PublicKeys]):
+    """Ask for the public keys that verify access tokens."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "token_keys"
+    answer: ClassVar[type[Answer]] = PublicKeys
+
+
+class Denied(Answer):
+    """Subjects fenced and sessions revoked within the life of an access token."""
+
+    subjects: list[UUID]
+    sessions: list[UUID]
+
+
+class Denials(Call[Denied]):
+    """Ask what a gateway that was not listening may have missed."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "denials"
+    answer: ClassVar[type[Answer]] = Denied
+
+
+class Count(Answer):
+    """How much of a subject a service still holds, by kind."""
+
+    counts: dict[str, int]
+
+
+class CountSubject(Call[Count]):
+    """Prove absence: count what is left of a subject here."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "count_subject"
+    answer: ClassVar[type[Answer]] = Count
+    subject_id: UUID
+
+
+class PolicyVersion(Answer):
+    """One version of a policy document in one language."""
+
+    document: str
+    version: str
+    published_at: datetime
+    effective_at: datetime
+    title: str
+    markdown: str
+
+
+class PolicyText(Call[PolicyVersion]):
+    """Ask for a document: the version in force, or the one named."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "policy_text"
+    answer: ClassVar[type[Answer]] = PolicyVersion
+    document: str
+    version: str | None = None
+    language: str = "zh"

@@ -1,0 +1,60 @@
+"""Every queue, its name a contract: who listens to what, and the topology RabbitMQ is told to hold.
+
+A consumer's queue is durable and quorum, with retry queues behind it (a message waits there by TTL and comes back to
+that queue alone) and ``<queue>.dead`` at the end. The relay declares all of it before it publishes, so that an event
+waits for a listener that has not started yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.contracts import auth, imaging, retention
+from shared.contracts.base import Command, Event
+
+EVENTS_EXCHANGE = "pocketid.events"
+DEAD_EXCHANGE = "pocketid.dead"
+RPC_EXCHANGE = "nameko-rpc"
+
+DELIVERY_LIMIT = 5
+"""Times the broker itself hands out a message whose consumer dies before it buries the message."""
+
+RETRY_DELAYS_SECONDS = (1, 10, 60)
+"""How long a failed message waits before its second, third and fourth attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One consumer queue and the messages that reach it."""
+
+    queue: str
+    events: tuple[type[Event], ...] = ()
+    commands: tuple[type[Command], ...] = ()
+
+    @property
+    def dead_queue(self) -> str:
+        """Where its messages rest when they have failed for good."""
+        return f"{self.queue}.dead"
+
+    def retry_queue(self, delay_seconds: int) -> str:
+        """Where its messages wait ``delay_seconds`` before the next attempt."""
+        return f"{self.queue}.retry.{delay_seconds}s"
+
+
+AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataRemoved))
+IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested,))
+RETENTION_PURGES = Listener(
+    "retention.purges", (auth.SubjectFenced, auth.SubjectPurged, auth.GuestReplaced, imaging.SubjectPurged)
+)
+MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
+MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))
+
+LISTENERS: tuple[Listener, ...] = (AUTH_PURGES, IMAGING_PURGES, RETENTION_PURGES, MATTE_PAID, MATTE_FREE)
+
+RENDER_QUEUE = "imaging.render"
+"""Render requests for any worker; transient messages that expire with their caller's patience."""
+
+
+def rpc_queue(service: str) -> str:
+    """The queue on which a service answers calls (nameko's name for it); workers answer on their own."""
+    return RENDER_QUEUE if service == imaging.MakeRender.service else f"rpc-{service}"

@@ -1,0 +1,99 @@
+"""What retention says, and what it can be asked: purges, receipts, certificates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from shared.contracts.base import Answer, Call, Event
+
+# ---- events
+
+
+class PurgeRequested(Event):
+    """Said by retention when a subject's data must go: every participant fences the subject, deletes, and reports."""
+
+    type: ClassVar[str] = "retention.purge.requested.v1"
+    purge_id: UUID
+    reason: str
+
+
+class DataRemoved(Event):
+    """Said by retention when every participant but auth has reported: the identity, kept for last, may now go."""
+
+    type: ClassVar[str] = "retention.data.removed.v1"
+    purge_id: UUID
+
+
+class PurgeCompleted(Event):
+    """Said by retention when absence is proven and the certificate is signed."""
+
+    type: ClassVar[str] = "retention.purge.completed.v1"
+    must_be_heard: ClassVar[bool] = False
+    purge_id: UUID
+
+
+# ---- calls
+
+
+class PurgeOpened(Answer):
+    """A purge is on its way; the receipt shows its progress without a login."""
+
+    purge_id: UUID
+    receipt: str
+    status: str
+
+
+class OpenPurge(Call[PurgeOpened]):
+    """Start the purge of a subject; a purge already running for it is returned instead."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "open_purge"
+    answer: ClassVar[type[Answer]] = PurgeOpened
+    subject_id: UUID
+    reason: str
+    idempotency_key: str | None = None
+
+
+class FindPurge(Call[PurgeOpened]):
+    """The purge that a fenced subject's own earlier call started, by its idempotency key."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "find_purge"
+    answer: ClassVar[type[Answer]] = PurgeOpened
+    subject_id: UUID
+    idempotency_key: str
+
+
+class PurgeState(Answer):
+    """How far a purge is; ``certificate`` once it is completed."""
+
+    purge_id: UUID
+    status: str
+    reason: str
+    timeline: list[dict[str, str]]
+    counts: dict[str, int]
+    certificate: dict[str, Any] | None = None
+
+
+class PurgeByReceipt(Call[PurgeState]):
+    """A purge's progress, for whoever holds its receipt."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "purge_by_receipt"
+    answer: ClassVar[type[Answer]] = PurgeState
+    receipt: str
+
+
+class CertificateKeySet(Answer):
+    """A JWKS: the public halves of the certificate keys."""
+
+    keys: list[dict[str, str]]
+
+
+class CertificateKeys(Call[CertificateKeySet]):
+    """Ask for the public keys that verify certificates."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "certificate_keys"
+    answer: ClassVar[type[Answer]] = CertificateKeySet
