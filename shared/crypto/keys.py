@@ -1,0 +1,68 @@
+"""Data keys and the master keys that wrap them (envelope encryption).
+
+A wrapped key is ``len(kid) | kid | nonce (12) | ciphertext``, AES-256-GCM with the subject id as associated data: a
+wrapped key moved to another subject does not open. Deleting the wrapped key makes everything under it unreadable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.crypto.sealing import NONCE_BYTES, Tampered
+from shared.kernel.personal import Secret
+
+DATA_KEY_BYTES = 32
+
+DataKey = Secret[bytes]
+"""A subject's unwrapped 32-byte key: held for two seconds at most, never written, never sent."""
+
+
+class UnknownMasterKey(Exception):
+    """The key that wrapped this data key is not among ours."""
+
+
+def new_data_key() -> DataKey:
+    """A fresh random data key."""
+    return Secret(os.urandom(DATA_KEY_BYTES))
+
+
+class Keyring:
+    """The master keys by name; the first wraps, all unwrap."""
+
+    def __init__(self, master_keys: Mapping[str, Secret[bytes]]) -> None:
+        if not master_keys:
+            raise ValueError("a keyring needs at least one master key")
+        self._keys = dict(master_keys)
+        self.current = next(iter(self._keys))
+
+    def wrap(self, key: DataKey, subject_id: UUID) -> bytes:
+        """``key`` wrapped by the current master key, bound to its subject."""
+        kid = self.current.encode()
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = AESGCM(self._keys[self.current].reveal()).encrypt(nonce, key.reveal(), _bound(subject_id))
+        return bytes([len(kid)]) + kid + nonce + sealed
+
+    def unwrap(self, wrapped: bytes, subject_id: UUID) -> DataKey:
+        """The data key inside; raises :class:`UnknownMasterKey`, or :class:`Tampered` when it is not this subject's."""
+        kid_end = 1 + (wrapped[0] if wrapped else 0)
+        master = self._keys.get(wrapped[1:kid_end].decode(errors="replace"))
+        if master is None:
+            raise UnknownMasterKey("wrapped by a master key we do not have")
+        nonce, sealed = wrapped[kid_end : kid_end + NONCE_BYTES], wrapped[kid_end + NONCE_BYTES :]
+        try:
+            return Secret(AESGCM(master.reveal()).decrypt(nonce, sealed, _bound(subject_id)))
+        except (InvalidTag, ValueError) as error:
+            raise Tampered("this wrapped key was altered, or is another subject's") from error
+
+    def wrapped_by(self, wrapped: bytes) -> str:
+        """The name of the master key that wrapped it."""
+        return wrapped[1 : 1 + wrapped[0]].decode(errors="replace")
+
+
+def _bound(subject_id: UUID) -> bytes:
+    return b"pocketid data key\x00" + subject_id.bytes

@@ -1,0 +1,65 @@
+"""Where a process gets a subject's data key from: fetched wrapped, unwrapped here, forgotten within two seconds.
+
+The two seconds are a promise (architecture, rule 3): a fence takes effect everywhere within them, at once where it is
+heard of.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from shared.crypto.keys import DataKey
+
+KEY_LIFE_SECONDS = 2.0
+
+
+class KeyCache:
+    """Unwrapped keys for two seconds from when they were asked for, and none of a fenced subject.
+
+    Thread-safe. ``monotonic`` is a parameter so that tests need not wait.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._keys: dict[UUID, tuple[float, DataKey]] = {}
+        self._fenced: dict[UUID, float] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """The cache's clock: read it *before* asking auth, so that the two seconds include the asking."""
+        return self._monotonic()
+
+    def get(self, subject_id: UUID) -> DataKey | None:
+        """The subject's key, unless it is too old or the subject is fenced."""
+        with self._lock:
+            self._forget_old()
+            held = self._keys.get(subject_id)
+            return held[1] if held else None
+
+    def put(self, subject_id: UUID, key: DataKey, asked_at: float) -> None:
+        """Keep a key that was asked for at ``asked_at``; a fence heard of since then wins."""
+        with self._lock:
+            if subject_id not in self._fenced:
+                self._keys[subject_id] = (asked_at, key)
+            self._forget_old()
+
+    def fence(self, subject_id: UUID) -> None:
+        """Forget the subject's key now, and refuse one that was asked for before this moment."""
+        with self._lock:
+            self._keys.pop(subject_id, None)
+            self._fenced[subject_id] = self._monotonic()
+
+    def __len__(self) -> int:
+        with self._lock:
+            self._forget_old()
+            return len(self._keys)
+
+    def _forget_old(self) -> None:
+        oldest = self._monotonic() - KEY_LIFE_SECONDS
+        for subject_id in [s for s, (asked_at, _) in self._keys.items() if asked_at < oldest]:
+            del self._keys[subject_id]
+        for subject_id in [s for s, at in self._fenced.items() if at < oldest - 10 * KEY_LIFE_SECONDS]:
+            del self._fenced[subject_id]

@@ -1,0 +1,25 @@
+"""The Prometheus metrics of all processes: names are a contract with the dashboards and alerts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SLOW = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 900)
+
+HANDLED = Counter("pocketid_messages_handled_total", "Messages by queue and verdict", ("queue", "verdict"))
+HANDLING_SECONDS = Histogram("pocketid_message_seconds", "Time to handle a message", ("queue",), buckets=QUICK)
+CALLS = Counter("pocketid_calls_answered_total", "Calls answered, by method and code", ("method", "code"))
+CALL_SECONDS = Histogram("pocketid_call_seconds", "Time to answer a call", ("method",), buckets=QUICK)
+RELAYED = Counter("pocketid_outbox_relayed_total", "Messages the broker confirmed", ("service",))
+UNROUTABLE = Counter("pocketid_outbox_unroutable_total", "Messages that found no queue and were kept", ("service",))
+OUTBOX_WAITING = Gauge("pocketid_outbox_waiting", "Messages waiting in the outbox", ("service",))
+HTTP = Counter("pocketid_http_requests_total", "Requests by route, method and status", ("route", "method", "status"))
+HTTP_SECONDS = Histogram("pocketid_http_seconds", "Time to answer a request", ("route",), buckets=QUICK)
+STAGE_SECONDS = Histogram("pocketid_worker_stage_seconds", "Worker time by stage", ("stage",), buckets=QUICK)
+PHOTOS = Counter("pocketid_photos_total", "Photos worked on, by outcome", ("outcome",))
+WORKER_RSS = Gauge("pocketid_worker_rss_bytes", "Resident memory of the worker")
+PURGES_STARTED = Counter("pocketid_purges_started_total", "Purges by reason", ("reason",))
+PURGES_STUCK = Gauge("pocketid_purges_stuck", "Purges that are stuck: each one needs an operator")
+PURGE_SECONDS = Histogram("pocketid_purge_seconds", "Seconds from request to each state", ("state",), buckets=SLOW)
+OLDEST_PURGE = Gauge("pocketid_purge_oldest_seconds", "Age of the oldest purge that is not completed")

@@ -1,0 +1,1 @@
+"""Memory twins of every port, builders, and ``eventually()``."""
