@@ -1,0 +1,1 @@
+"""Events and commands over RabbitMQ: handled at least once, in effect exactly once; published iff committed."""
