@@ -146,10 +146,9 @@ class TokenKeys(Call[PublicKeys]):
 
 
 class Denied(Answer):
-    """Subjects fenced and sessions revoked within the life of an access token."""
+    """Hashes (``token_hash``) of subjects fenced and sessions revoked within the life of an access token."""
 
-    subjects: list[UUID]
-    sessions: list[UUID]
+    hashes: list[str]
 
 
 class Denials(Call[Denied]):
@@ -184,6 +183,7 @@ class PolicyVersion(Answer):
     effective_at: datetime
     title: str
     markdown: str
+    upcoming: dict[str, str] | None = None
 
 
 class PolicyText(Call[PolicyVersion]):

@@ -153,20 +153,17 @@ class PhotoNews(Call[News]):
 
 
 class RenderState(Answer):
-    """A finished render; ``file_key`` and ``preview_key`` are where its sealed bytes lie."""
+    """A finished render: where its sealed bytes lie, and its facts (base64, sealed under the subject's key).
+
+    The facts are JSON: width, height (px), kb, media_type, spec, compliance.
+    """
 
     render_id: UUID
     photo_id: UUID
-    status: str
-    width: int
-    height: int
-    kb: float
-    media_type: str
-    compliance: dict[str, Any]
     unlocked: bool
     file_key: str
     preview_key: str
-    spec: str | None = None
+    facts: str
     created_at: datetime
 
 

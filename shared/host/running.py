@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlparse
@@ -15,6 +17,7 @@ from nameko.extensions import DependencyProvider
 from nameko.runners import ServiceRunner
 
 from shared.kernel import log
+from shared.kernel.errors import Unavailable
 from shared.kernel.settings import BrokerSettings
 from shared.telemetry import health, tracing
 
@@ -104,6 +107,7 @@ class Host:
 
     def _serve_health(self) -> None:
         pages = health.Health()
+        pages.live["loop"] = lambda: [consumer.pulse.check() for consumer in list(self._consumers)] and None
         pages.ready["consuming"] = self._check_consuming
         pages.ready.update(self.checks)
         port = health.serve(pages, self.settings.health_host, self.settings.health_port)
@@ -114,3 +118,16 @@ class Host:
             raise ConnectionError("no consumer")
         for consumer in list(self._consumers):
             consumer.check()
+
+
+def quietly(method: Callable[[Any], None]) -> Callable[[Any], None]:
+    """For timers: an outage of what the method needs is logged, and the next turn tries again."""
+
+    @functools.wraps(method)
+    def turn(service: Any) -> None:
+        try:
+            method(service)
+        except Unavailable as error:
+            logger.warning("timer skipped a turn", method=method.__name__, detail=error.detail)
+
+    return turn

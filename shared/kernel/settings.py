@@ -118,7 +118,6 @@ class AuthSettings(BrokerSettings, MasterKeySettings, TombstoneSettings):
     token_signing_keys: SecretStr = Field(description="`kid:base64(Ed25519 seed)[,...]`, current first; signs access tokens")
     access_token_seconds: Annotated[int, Field(ge=30, le=3600)] = Field(600, description="life of an access token")
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = Field(60, description="life of an unused refresh token")
-    rate_guests_per_device: Annotated[int, Field(ge=1)] = Field(30, description="new guests an hour from one device")
 
     @field_validator("token_signing_keys")
     @classmethod
@@ -176,6 +175,7 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings):
     max_upload_bytes: Annotated[int, Field(ge=1024)] = Field(20 * 1024 * 1024, description="largest upload")
     max_concurrent_uploads: Annotated[int, Field(ge=1)] = Field(16, description="uploads held in memory at once, a gateway process")
     rpc_timeout_seconds: Annotated[float, Field(gt=0)] = Field(5.0, description="longest wait for a service's answer")
+    rate_guests_per_device: Annotated[int, Field(ge=1)] = Field(30, description="new guests an hour from one device")
     rate_guests_per_address: Annotated[int, Field(ge=1)] = Field(600, description="new guests an hour from one address")
     sse_heartbeat_seconds: Annotated[float, Field(gt=0)] = Field(15.0, description="pause between two SSE comments")
 

@@ -1,0 +1,1 @@
+"""Auth's outside: SQL, files, and the memory twin."""

@@ -1,0 +1,1 @@
+"""Auth's rules, pure: no database, no network, no clock of their own."""

@@ -1,0 +1,61 @@
+"""Subjects and their states: active, then erasing; a gone subject has no row at all, only a tombstone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.kernel.errors import Conflict
+
+
+class SubjectState(StrEnum):
+    """Active: may use the service. Erasing: fenced, its key is gone, rows wait for the end of the purge."""
+
+    ACTIVE = "active"
+    ERASING = "erasing"
+
+
+MOVES: dict[SubjectState, frozenset[SubjectState]] = {
+    SubjectState.ACTIVE: frozenset({SubjectState.ERASING}),
+    SubjectState.ERASING: frozenset(),
+}
+
+
+def move(now: SubjectState, to: SubjectState) -> SubjectState:
+    """``to``, when the table allows it; the same state again is a no-op. Raises :class:`Conflict`."""
+    if to is not now and to not in MOVES[now]:
+        raise Conflict(f"a subject does not go from {now} to {to}")
+    return to
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whoever data belongs to; ``wrapped_key`` is None once it is erasing."""
+
+    subject_id: UUID
+    kind: str
+    state: SubjectState
+    wrapped_key: bytes | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A temporary identity: a device (as keyed hash) and the hash of the secret that lets it resume."""
+
+    subject_id: UUID
+    device_hash: str
+    secret_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One grant of a document's version."""
+
+    subject_id: UUID
+    document: str
+    version: str
+    action: str
+    at: datetime

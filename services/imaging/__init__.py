@@ -1,0 +1,1 @@
+"""Imaging: photos become cutouts, cutouts become renders. The workers alone touch pixels."""

@@ -1,0 +1,1 @@
+"""Imaging's outside: SQL, the broker, and the memory twin."""

@@ -1,0 +1,1 @@
+"""The rules of photos and renders, pure."""

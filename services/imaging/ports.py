@@ -1,0 +1,117 @@
+"""What imaging's use cases need from outside; PostgreSQL and a memory twin both give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.imaging.domain.photos import Photo, Render
+from shared.contracts import Command, Event
+from shared.crypto import DataKey
+from shared.kernel.clock import Clock
+from shared.storage import ObjectStore
+
+
+class ImagingTransaction(Protocol):
+    """One transaction on imaging's data (the parts every service has, then imaging's own)."""
+
+    def publish(self, event: Event) -> None:
+        """Let an event out when this commits."""
+
+    def send(self, command: Command, queue: str) -> None:
+        """Let a command out to one queue when this commits."""
+
+    def first_time(self, consumer: str, message_id: UUID) -> bool:
+        """Inbox."""
+
+    def fence(self, subject_id: UUID) -> None:
+        """Fence the subject here."""
+
+    def is_fenced(self, subject_id: UUID) -> bool:
+        """Whether it is fenced here."""
+
+    def refuse_fenced(self, subject_id: UUID) -> None:
+        """Raise behind a fence."""
+
+    def recall(self, scope: str, key: str, fingerprint: str) -> dict[str, Any] | None:
+        """The answer an idempotency key was given before."""
+
+    def remember(self, scope: str, key: str, fingerprint: str, subject_id: UUID, answer: dict[str, Any]) -> None:
+        """Keep that answer."""
+
+    def add_photo(self, photo: Photo) -> None:
+        """A new photo."""
+
+    def photo(self, photo_id: UUID) -> Photo | None:
+        """A photo by id, held until this transaction ends."""
+
+    def save_photo(self, photo: Photo) -> None:
+        """A photo's new state, reasons, analysis and event."""
+
+    def delete_photo(self, photo_id: UUID) -> None:
+        """Delete the rows of a photo, its renders and objects."""
+
+    def photos_of(self, subject_id: UUID, limit: int, before: UUID | None) -> list[Photo]:
+        """The subject's visible photos, newest first."""
+
+    def photos_with_news(self, subject_id: UUID, after: UUID) -> list[Photo]:
+        """The subject's visible photos whose last event came after ``after``, oldest event first."""
+
+    def photos_waiting(self, state: str, before: datetime, limit: int) -> list[Photo]:
+        """Photos that have been in ``state`` since before a moment."""
+
+    def register_object(self, key: str, photo: Photo) -> None:
+        """Commit an object's key before its first byte is written. Again is fine."""
+
+    def forget_object(self, key: str) -> None:
+        """The object is deleted."""
+
+    def unregistered(self, keys: Sequence[str]) -> list[str]:
+        """Those of ``keys`` that no row knows."""
+
+    def add_render(self, render: Render) -> None:
+        """A new render."""
+
+    def render(self, render_id: UUID) -> Render | None:
+        """A render by id."""
+
+    def save_render(self, render: Render) -> None:
+        """A render's new state and facts."""
+
+    def delete_subject(self, subject_id: UUID) -> dict[str, int]:
+        """Delete every row of the subject; how many, by kind."""
+
+    def count_subject(self, subject_id: UUID) -> dict[str, int]:
+        """How many rows of the subject there are, by kind."""
+
+
+class ImagingWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractContextManager[ImagingTransaction]:
+        """A transaction: committed at the end of the block, rolled back on an exception."""
+
+
+class SubjectKeys(Protocol):
+    """Gives a subject's data key to those who may unwrap it."""
+
+    def key_of(self, subject_id: UUID) -> DataKey:
+        """The key, two seconds old at most; raises ``subject_erased`` when there is none."""
+
+    def fence(self, subject_id: UUID) -> None:
+        """Forget it: a fence was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagingParts:
+    """Everything the imaging service's use cases depend on."""
+
+    work: ImagingWork
+    store: ObjectStore
+    clock: Clock
+    upload_grace: timedelta
+    unlock_policy: str

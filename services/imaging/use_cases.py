@@ -1,0 +1,207 @@
+"""What the imaging service does without touching a pixel: registers, tells, deletes, sweeps. Plain functions."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from uuid import UUID
+
+from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, move
+from services.imaging.ports import ImagingParts, ImagingTransaction
+from shared.contracts import auth, retention
+from shared.contracts import imaging as contract
+from shared.contracts.base import Done
+from shared.contracts.queues import IMAGING_PURGES, MATTE_FREE
+from shared.kernel.errors import NotFound, NotReady
+from shared.kernel.ids import milliseconds_of, new_id
+from shared.storage import subject_prefix
+from shared.storage.port import photo_prefix
+
+PAGE_LIMIT = 200
+SWEEP_BATCH = 500
+
+
+def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> contract.Registered:
+    """Commit a photo and its object key, before the first byte is stored. Repeated with one key: the same photo."""
+    scope = f"photo:{request.subject_id}"
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        if request.idempotency_key:
+            before = tx.recall(scope, request.idempotency_key, request.fingerprint)
+            if before is not None:
+                return _registered_before(UUID(before["photo_id"]), tx)
+        photo = Photo(new_id(), request.subject_id, PhotoState.UPLOADING, parts.clock())
+        tx.add_photo(photo)
+        tx.register_object(photo.key_of(ORIGINAL), photo)
+        if request.idempotency_key:
+            answer = {"photo_id": str(photo.photo_id)}
+            tx.remember(scope, request.idempotency_key, request.fingerprint, request.subject_id, answer)
+        return _registered(photo)
+
+
+def photo_stored(request: contract.PhotoStored, parts: ImagingParts) -> contract.PhotoState:
+    """The sealed bytes are in the store: queue the matting job. Again is fine; behind a fence it is refused."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        photo = _owned(tx.photo(request.photo_id), request.subject_id, frozenset(PhotoState) - {PhotoState.DELETING})
+        if photo.state is PhotoState.UPLOADING:
+            photo = replace(photo, state=move(photo.state, PhotoState.QUEUED))
+            tx.save_photo(photo)
+            tx.send(contract.MattePhoto(subject_id=photo.subject_id, photo_id=photo.photo_id), MATTE_FREE.queue)
+        return shown(photo)
+
+
+def get_photo(request: contract.GetPhoto, parts: ImagingParts) -> contract.PhotoState:
+    """One photo of the subject; somebody else's is not found."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        return shown(_owned(tx.photo(request.photo_id), request.subject_id))
+
+
+def list_photos(request: contract.ListPhotos, parts: ImagingParts) -> contract.PhotoPage:
+    """The subject's photos, newest first, a page at a time."""
+    limit = max(1, min(request.limit, PAGE_LIMIT))
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        photos = tx.photos_of(request.subject_id, limit + 1, request.cursor)
+    more = photos[limit - 1].photo_id if len(photos) > limit else None
+    return contract.PhotoPage(items=[shown(photo) for photo in photos[:limit]], next_cursor=more)
+
+
+def photo_news(request: contract.PhotoNews, parts: ImagingParts) -> contract.News:
+    """The photos whose last event an interrupted stream has missed."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        return contract.News(items=[shown(p) for p in tx.photos_with_news(request.subject_id, request.after)])
+
+
+def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
+    """Delete one photo: gone for its owner at once, then its objects, then its rows. A crash between is swept up."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        photo = _owned(tx.photo(request.photo_id), request.subject_id)
+        tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+    _finish_deleting(photo, parts)
+    return Done()
+
+
+def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.RenderState:
+    """One render of the subject; somebody else's is not found."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        render = tx.render(request.render_id)
+        if render is None or render.subject_id != request.subject_id:
+            raise NotFound("render")
+        return shown_render(render, parts.unlock_policy)
+
+
+def purge_subject(event: retention.PurgeRequested, parts: ImagingParts) -> None:
+    """Fence the subject here, delete all its objects, then its rows, and report: in that order, so that a crash anywhere
+    leaves the fence up and rows to start again from."""
+    with parts.work.begin() as tx:
+        tx.fence(event.subject_id)
+    parts.store.delete_prefix(subject_prefix(event.subject_id))
+    with parts.work.begin() as tx:
+        if tx.first_time(IMAGING_PURGES.queue, event.message_id):
+            counts = tx.delete_subject(event.subject_id)
+            tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
+
+
+def count_subject(request: contract.CountSubject, parts: ImagingParts) -> auth.Count:
+    """How much of the subject is left here: rows only; the store is listed by somebody else's code."""
+    with parts.work.begin() as tx:
+        return auth.Count(counts=tx.count_subject(request.subject_id))
+
+
+def sweep_uploads(parts: ImagingParts) -> int:
+    """Delete photos whose upload never finished or whose deletion was cut short; how many."""
+    before = parts.clock() - parts.upload_grace
+    with parts.work.begin() as tx:
+        stale = tx.photos_waiting(PhotoState.UPLOADING, before, SWEEP_BATCH)
+        stale += tx.photos_waiting(PhotoState.DELETING, before, SWEEP_BATCH)
+        for photo in stale:
+            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+    for photo in stale:
+        _finish_deleting(photo, parts)
+    return len(stale)
+
+
+def sweep_store(parts: ImagingParts) -> int:
+    """Delete objects that no row knows: what a process that died between a fence and its clean-up left. How many.
+
+    Young photos are passed over: their upload may be under way. Their age is in their id.
+    """
+    oldest = (parts.clock() - parts.upload_grace).timestamp() * 1000
+    swept = 0
+    batch: list[str] = []
+    for key in parts.store.keys(""):
+        if _photo_milliseconds(key) < oldest:
+            batch.append(key)
+        if len(batch) == SWEEP_BATCH:
+            swept += _sweep_batch(batch, parts)
+            batch = []
+    return swept + _sweep_batch(batch, parts)
+
+
+def shown(photo: Photo) -> contract.PhotoState:
+    """A photo as the contract tells it."""
+    return contract.PhotoState(
+        photo_id=photo.photo_id,
+        status=photo.state,
+        created_at=photo.created_at,
+        reasons=list(photo.reasons),
+        analysis=b64encode(photo.analysis).decode() if photo.analysis else None,
+        event_id=photo.event_id,
+    )
+
+
+def shown_render(render: Render, unlock_policy: str) -> contract.RenderState:
+    """A render as the contract tells it; raises ``not_ready`` while it is being made."""
+    if not render.ready or render.facts is None:
+        raise NotReady("render")
+    return contract.RenderState(
+        render_id=render.render_id,
+        photo_id=render.photo_id,
+        unlocked=unlock_policy == "free",
+        file_key=render.file_key,
+        preview_key=render.preview_key,
+        facts=b64encode(render.facts).decode(),
+        created_at=render.created_at,
+    )
+
+
+def _registered(photo: Photo) -> contract.Registered:
+    return contract.Registered(photo_id=photo.photo_id, object_key=photo.key_of(ORIGINAL), status=photo.state)
+
+
+def _registered_before(photo_id: UUID, tx: ImagingTransaction) -> contract.Registered:
+    photo = tx.photo(photo_id)
+    if photo is None or photo.state is PhotoState.DELETING:
+        raise NotFound("the photo of this idempotency key is deleted")
+    return _registered(photo)
+
+
+def _owned(photo: Photo | None, subject_id: UUID, states: frozenset[PhotoState] = VISIBLE) -> Photo:
+    if photo is None or photo.subject_id != subject_id or photo.state not in states:
+        raise NotFound("photo")
+    return photo
+
+
+def _finish_deleting(photo: Photo, parts: ImagingParts) -> None:
+    parts.store.delete_prefix(photo_prefix(photo.subject_id, photo.photo_id))
+    with parts.work.begin() as tx:
+        tx.delete_photo(photo.photo_id)
+
+
+def _photo_milliseconds(key: str) -> int:
+    try:
+        return milliseconds_of(UUID(key.split("/")[1]))
+    except (IndexError, ValueError):
+        return 0
+
+
+def _sweep_batch(keys: list[str], parts: ImagingParts) -> int:
+    with parts.work.begin() as tx:
+        orphans = tx.unregistered(keys)
+    parts.store.delete(orphans)
+    return len(orphans)
