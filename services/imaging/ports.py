@@ -82,6 +82,9 @@ class ImagingTransaction(Protocol):
     def save_render(self, render: Render) -> None:
         """A render's new state and facts."""
 
+    def delete_render(self, render_id: UUID) -> None:
+        """Delete the row of a render."""
+
     def delete_subject(self, subject_id: UUID) -> dict[str, int]:
         """Delete every row of the subject; how many, by kind."""
 

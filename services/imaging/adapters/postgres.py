@@ -108,6 +108,10 @@ class PostgresImaging(Transaction):
             (render.ready, render.facts, render.render_id),
         )
 
+    def delete_render(self, render_id: UUID) -> None:
+        """Delete the row of a render."""
+        self.connection.execute("DELETE FROM renders WHERE render_id = %s", (render_id,))
+
     def delete_subject(self, subject_id: UUID) -> dict[str, int]:
         """Delete every row of the subject; how many, by kind."""
         counts = self.count_subject(subject_id)

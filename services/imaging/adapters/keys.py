@@ -1,0 +1,36 @@
+"""Subjects' data keys for a worker: asked of auth wrapped, unwrapped here, forgotten within two seconds."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from uuid import UUID
+
+from shared.contracts.auth import SubjectKey
+from shared.crypto import DataKey, Keyring
+from shared.crypto.subject_keys import KeyCache
+from shared.rpc.asking_plain import PlainAsker
+
+
+class AskedKeys:
+    """Keys by call to auth, cached for the two seconds that are allowed."""
+
+    def __init__(self, asker: PlainAsker, keyring: Keyring, cache: KeyCache) -> None:
+        self._asker = asker
+        self._keyring = keyring
+        self._cache = cache
+
+    def key_of(self, subject_id: UUID) -> DataKey:
+        """The key; raises ``subject_erased`` when there is none (any more)."""
+        held = self._cache.get(subject_id)
+        if held is not None:
+            return held
+        asked_at = self._cache.now()
+        answer = self._asker.ask(SubjectKey(subject_id=subject_id))
+        key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
+        self._cache.put(subject_id, key, asked_at)
+        return key
+
+    def fence(self, subject_id: UUID) -> None:
+        """Forget it: a fence was seen."""
+        self._cache.fence(subject_id)
+

@@ -1,0 +1,97 @@
+"""Builds a worker from the settings: models loaded and warm before it is ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.imaging.adapters.keys import AskedKeys
+from services.imaging.adapters.postgres import PostgresImaging
+from services.imaging.worker import Worker
+from services.imaging.worker_cases import Cutout, Rendered, WorkerParts
+from shared.crypto import Keyring
+from shared.crypto.subject_keys import KeyCache
+from shared.db import Database, UnitOfWork
+from shared.kernel import log
+from shared.kernel.clock import utc_now
+from shared.kernel.personal import Secret
+from shared.kernel.settings import WorkerSettings, load, named_keys, one_key
+from shared.rpc.asking_plain import PlainAsker
+from shared.storage import S3Store
+from shared.telemetry import health, tracing
+
+
+class PipelineStudio:
+    """The pipeline behind the worker's port: orders come as plain dictionaries, cutouts as stored bytes."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        # Imported here: the models' libraries are heavy, and only a worker that runs needs them.
+        from services.imaging.pipeline.cutout import Cutout as PipelineCutout
+        from services.imaging.pipeline.order import RenderOrder
+        from services.imaging.pipeline.studio import Studio, StudioSettings
+
+        self._cutouts = PipelineCutout
+        self._orders = RenderOrder
+        self._studio = Studio.load(
+            StudioSettings(
+                weights_dir=settings.weights_dir or Path(sys.prefix) / "share" / "pocketid" / "weights",
+                model=settings.matting_model,
+                threads=settings.worker_threads,
+                provider=settings.worker_provider,
+            )
+        )
+
+    def prepare(self, photo_bytes: bytes) -> Any:
+        """Decode, find the face, check."""
+        return self._studio.prepare(photo_bytes)
+
+    def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
+        """Cut the persons out, in one inference."""
+        return self._studio.matte(prepared)
+
+    def render(self, cutout_bytes: bytes, order: dict[str, Any]) -> Rendered:
+        """A finished ID photo from a stored cutout."""
+        wanted = self._orders.parse(order)
+        return self._studio.render(self._cutouts.from_bytes(cutout_bytes), wanted)
+
+
+def build(settings: WorkerSettings) -> Worker:
+    """A worker with real parts."""
+    url = settings.amqp_url.get_secret_value()
+    database = Database(Secret(settings.imaging_dsn.get_secret_value()), max_connections=4)
+    parts = WorkerParts(
+        work=UnitOfWork(database, PostgresImaging, one_key(settings.tombstone_key)),
+        store=S3Store(settings),
+        keys=AskedKeys(PlainAsker(url, connections=2), Keyring(named_keys(settings.master_keys)), KeyCache()),
+        studio=PipelineStudio(settings),
+        clock=utc_now,
+        unlock_policy=settings.unlock_policy,
+    )
+    return Worker(Secret(url), settings.worker_batch, parts, settings.worker_max_rss_mb)
+
+
+def main() -> None:
+    """The process: health pages at once, ready when the models are loaded and messages are consumed."""
+    settings = load(WorkerSettings)
+    log.configure(settings.process, settings.log_level)
+    tracing.configure(settings.process)
+    pages = health.Health()
+    pages.ready["models"] = _not_yet
+    health.serve(pages, settings.health_host, settings.health_port)
+    serve(build(settings), pages)
+
+
+def serve(worker: Worker, pages: health.Health) -> None:
+    """Run the worker with its checks on the health pages."""
+    del pages.ready["models"]
+    pages.live["threads"] = worker.check
+    pages.live["loop"] = worker.bus.pulse.check
+    pages.ready["consuming"] = worker.bus.check
+    log.get_logger("worker").info("ready to work")
+    worker.run()
+
+
+def _not_yet() -> None:
+    raise RuntimeError("models are being loaded")
