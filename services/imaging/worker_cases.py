@@ -67,8 +67,11 @@ class Studio(Protocol):
     def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
         """Cut the persons out, in one inference."""
 
-    def render(self, cutout_bytes: bytes, order: dict[str, Any]) -> Rendered:
-        """A finished ID photo from a stored cutout; raises coded errors for an order that makes no sense."""
+    def order_of(self, order: dict[str, Any]) -> Any:
+        """The order, understood; raises a coded error for one that makes no sense."""
+
+    def render(self, cutout_bytes: bytes, order: Any) -> Rendered:
+        """A finished ID photo from a stored cutout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def fail_job(job: contract.MattePhoto, parts: WorkerParts) -> None:
 def make_render(call: contract.MakeRender, parts: WorkerParts) -> contract.RenderState:
     """A finished ID photo from a ready cutout: registered, made, stored, told. Repeated with one key: the same one."""
     scope = f"render:{call.subject_id}"
+    wanted = parts.studio.order_of(call.order)
     with parts.work.begin() as tx:
         tx.refuse_fenced(call.subject_id)
         if call.idempotency_key:
@@ -168,7 +172,7 @@ def make_render(call: contract.MakeRender, parts: WorkerParts) -> contract.Rende
         tx.register_object(render.file_key, photo)
         tx.register_object(render.preview_key, photo)
     try:
-        render = _draw(render, photo, call.order, parts)
+        render = _draw(render, photo, wanted, call.order.get("spec"), parts)
     except Exception:
         _drop_render(render, parts)
         raise
@@ -268,17 +272,17 @@ def _render_before(render_id: UUID, parts: WorkerParts, tx: ImagingTransaction) 
     return shown_render(render, parts.unlock_policy)
 
 
-def _draw(render: Render, photo: Photo, order: dict[str, Any], parts: WorkerParts) -> Render:
+def _draw(render: Render, photo: Photo, wanted: Any, spec: str | None, parts: WorkerParts) -> Render:
     key = parts.keys.key_of(photo.subject_id)
     cutout = unseal(key, parts.store.get(photo.key_of(CUTOUT)), photo.key_of(CUTOUT))
     with metrics.STAGE_SECONDS.labels("render").time():
-        made = parts.studio.render(cutout, order)
+        made = parts.studio.render(cutout, wanted)
     facts = {
         "width": made.width,
         "height": made.height,
         "kb": made.kb,
         "media_type": made.media_type,
-        "spec": order.get("spec"),
+        "spec": spec,
         "compliance": made.compliance,
     }
     parts.store.put(render.file_key, seal(key, made.image, render.file_key))

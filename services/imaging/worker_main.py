@@ -51,10 +51,13 @@ class PipelineStudio:
         """Cut the persons out, in one inference."""
         return self._studio.matte(prepared)
 
-    def render(self, cutout_bytes: bytes, order: dict[str, Any]) -> Rendered:
+    def order_of(self, order: dict[str, Any]) -> Any:
+        """The order, understood."""
+        return self._orders.parse(order)
+
+    def render(self, cutout_bytes: bytes, order: Any) -> Rendered:
         """A finished ID photo from a stored cutout."""
-        wanted = self._orders.parse(order)
-        return self._studio.render(self._cutouts.from_bytes(cutout_bytes), wanted)
+        return self._studio.render(self._cutouts.from_bytes(cutout_bytes), order)
 
 
 def build(settings: WorkerSettings) -> Worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -97,3 +98,49 @@ class CertificateKeys(Call[CertificateKeySet]):
     service: ClassVar[str] = "retention"
     method: ClassVar[str] = "certificate_keys"
     answer: ClassVar[type[Answer]] = CertificateKeySet
+
+
+class PurgeSummary(Answer):
+    """A purge as operators see it: whose it is, nobody is told."""
+
+    purge_id: UUID
+    status: str
+    reason: str
+    requested_at: datetime
+    attempts: int
+    waiting_for: list[str]
+    trouble: str | None = None
+
+
+class PurgeList(Answer):
+    """Purges, newest first."""
+
+    items: list[PurgeSummary]
+
+
+class ListPurges(Call[PurgeList]):
+    """For operators: purges, all or in one state."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "list_purges"
+    answer: ClassVar[type[Answer]] = PurgeList
+    status: str | None = None
+    limit: int = 100
+
+
+class RetryPurge(Call[PurgeSummary]):
+    """For operators: have a purge that is stuck (or slow) start over now."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "retry_purge"
+    answer: ClassVar[type[Answer]] = PurgeSummary
+    purge_id: UUID
+
+
+class ShowPurge(Call[PurgeState]):
+    """For operators: one purge by id."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "show_purge"
+    answer: ClassVar[type[Answer]] = PurgeState
+    purge_id: UUID

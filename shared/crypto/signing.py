@@ -61,6 +61,12 @@ def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, kind: str = "JWT
     return payload
 
 
+def unverified(token: str) -> dict[str, Any]:
+    """``{"kid": ..., "payload": ...}`` of a compact JWS, for display only: nothing has been checked."""
+    payload: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return {"kid": jwt.get_unverified_header(token).get("kid"), "payload": payload}
+
+
 def public_keys(jwks: list[dict[str, str]]) -> dict[str, Ed25519PublicKey]:
     """The keys of a JWKS by name; entries that are not Ed25519 are passed over."""
     return {

@@ -1,0 +1,1 @@
+"""Retention: makes data go away, and proves that it is gone."""

@@ -1,0 +1,40 @@
+"""``python -m services.retention``: the retention service as a process."""
+
+import shared.host  # first: patches the standard library for eventlet # isort: skip
+
+from datetime import timedelta
+
+from services.retention.adapters.postgres import PostgresRetention
+from services.retention.adapters.witnesses import AskedWitnesses
+from services.retention.ports import RetentionParts
+from services.retention.service import RetentionService
+from shared.crypto.signing import Signer
+from shared.db import Database, UnitOfWork
+from shared.host.running import Host
+from shared.kernel.clock import utc_now
+from shared.kernel.personal import Secret
+from shared.kernel.settings import RetentionSettings, load, named_keys, one_key
+from shared.rpc.asking_plain import PlainAsker
+from shared.storage import S3Store
+
+
+def main() -> None:
+    """Build retention's parts from the settings and serve."""
+    settings = load(RetentionSettings)
+    database = Database(Secret(settings.retention_dsn.get_secret_value()))
+    store = S3Store(settings)
+    parts = RetentionParts(
+        work=UnitOfWork(database, PostgresRetention, one_key(settings.tombstone_key)),
+        store=store,
+        witnesses=AskedWitnesses(PlainAsker(settings.amqp_url.get_secret_value())),
+        signer=Signer(named_keys(settings.certificate_signing_keys)),
+        receipt_key=one_key(settings.receipt_key),
+        clock=utc_now,
+        deadline=timedelta(seconds=settings.purge_deadline_seconds),
+    )
+    checks = {"database": database.ping, "store": store.ping}
+    Host(RetentionService, settings, {"retention": parts}, checks=checks).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Retention's outside: SQL, calls to the other services, and the memory twin."""

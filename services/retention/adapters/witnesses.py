@@ -1,0 +1,25 @@
+"""Asks the participants themselves what they still hold of a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from shared.contracts import auth, imaging
+from shared.rpc.asking_plain import PlainAsker
+
+_CALLS: dict[str, type[auth.CountSubject] | type[imaging.CountSubject]] = {
+    "auth": auth.CountSubject,
+    "imaging": imaging.CountSubject,
+}
+
+
+class AskedWitnesses:
+    """Witnesses by call."""
+
+    def __init__(self, asker: PlainAsker) -> None:
+        self._asker = asker
+
+    def count(self, participant: str, subject_id: UUID) -> Mapping[str, int]:
+        """The participant's own count, by kind; raises ``unavailable`` or ``timed_out`` when it does not answer."""
+        return self._asker.ask(_CALLS[participant](subject_id=subject_id)).counts

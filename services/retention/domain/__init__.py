@@ -1,0 +1,1 @@
+"""The purge saga, receipts and certificates, pure."""

@@ -1,0 +1,57 @@
+"""What a purge certificate says: what, where, how many, when, who looked; what is kept and why. Nothing personal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.retention.domain.purges import Purge, PurgeState
+from shared.kernel.clock import rfc3339
+
+CERTIFICATE_KIND = "purge-certificate+jwt"
+"""``typ`` of the signed certificate."""
+
+STATEMENT = {
+    "zh": "该主体的数据密钥已销毁，其照片、抠图、成品照、会话、同意记录和身份标识已从所有服务和对象存储中删除，并经独立清点确认无残留。",
+    "en": (
+        "The subject's data key was destroyed. Its photos, cutouts, renders, sessions, consents and identity were deleted"
+        " from every service and from the object store, and an independent count found nothing left."
+    ),
+}
+
+KEPT = [
+    {
+        "what": "a keyed hash of the subject's random id (the fence), in each service",
+        "why": "late or repeated messages and restored backups must not bring the data back",
+        "until": "as long as the service runs",
+    },
+    {
+        "what": "this certificate and its timeline, without the subject's id",
+        "why": "proof that the deletion took place",
+        "until": "3 years (PIPL 56)",
+    },
+]
+
+
+def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: datetime) -> dict[str, Any]:
+    """The certificate's content; ``absence`` is what each proof counted (all zero, or there is no certificate)."""
+    deleted: dict[str, dict[str, int]] = {}
+    for name, number in purge.counts.items():
+        participant, _, kind = name.partition(".")
+        deleted.setdefault(participant, {})[kind] = number
+    fenced_at = purge.at(PurgeState.FENCED)
+    return {
+        "certificate": "pocketid.purge.v1",
+        "iss": "pocketid",
+        "purge_id": str(purge.purge_id),
+        "reason": purge.reason,
+        "requested_at": rfc3339(purge.requested_at),
+        "key_destroyed_at": rfc3339(fenced_at) if fenced_at else None,
+        "certified_at": rfc3339(now),
+        "deleted": deleted,
+        "left": {who: dict(counts) for who, counts in absence.items()},
+        "attempts": purge.attempts,
+        "kept": KEPT,
+        "statement": STATEMENT,
+    }

@@ -1,0 +1,81 @@
+"""What retention's use cases need from outside; PostgreSQL and a memory twin both give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from services.retention.domain.purges import Purge
+from shared.contracts import Event
+from shared.crypto.signing import Signer
+from shared.kernel.clock import Clock
+from shared.kernel.personal import Secret
+from shared.storage import ObjectStore
+
+
+class RetentionTransaction(Protocol):
+    """One transaction on retention's data (the parts every service has, then retention's own)."""
+
+    def publish(self, event: Event) -> None:
+        """Let an event out when this commits."""
+
+    def first_time(self, consumer: str, message_id: UUID) -> bool:
+        """Inbox."""
+
+    def tombstone_of(self, subject_id: UUID) -> bytes:
+        """What is kept of an erased subject."""
+
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Let openings for one subject wait for each other until this transaction ends."""
+
+    def add_purge(self, purge: Purge) -> None:
+        """A new purge."""
+
+    def purge(self, purge_id: UUID) -> Purge | None:
+        """A purge by id, held until this transaction ends."""
+
+    def purge_of_tombstone(self, tombstone: bytes) -> Purge | None:
+        """The (newest) purge of a subject."""
+
+    def save_purge(self, purge: Purge) -> None:
+        """A purge's new state and facts."""
+
+    def purges_due(self, now: datetime, limit: int) -> list[Purge]:
+        """Purges that are neither completed nor stuck and should be looked at, held until this transaction ends."""
+
+    def purges_listed(self, state: str | None, limit: int) -> list[Purge]:
+        """Purges for operators, newest first."""
+
+    def purge_figures(self, now: datetime) -> tuple[int, float]:
+        """How many purges are stuck, and the age in seconds of the oldest that is not completed."""
+
+
+class RetentionWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractContextManager[RetentionTransaction]:
+        """A transaction: committed at the end of the block, rolled back on an exception."""
+
+
+class Witnesses(Protocol):
+    """Those who can say what is left of a subject."""
+
+    def count(self, participant: str, subject_id: UUID) -> Mapping[str, int]:
+        """The participant's own count, by kind; raises ``unavailable`` or ``timed_out`` when it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionParts:
+    """Everything retention's use cases depend on."""
+
+    work: RetentionWork
+    store: ObjectStore
+    witnesses: Witnesses
+    signer: Signer
+    receipt_key: Secret[bytes]
+    clock: Clock
+    deadline: timedelta

@@ -1,0 +1,81 @@
+"""Retention's entry points: a table of contents."""
+
+from __future__ import annotations
+
+from nameko.timer import timer
+
+from services.retention import use_cases
+from services.retention.ports import RetentionParts
+from shared.contracts import auth, imaging, retention
+from shared.contracts.queues import RETENTION_PURGES
+from shared.host.answering import answers
+from shared.host.listening import listens_to
+from shared.host.running import Part, quietly
+
+
+class RetentionService:
+    """Makes data go away, and proves that it is gone."""
+
+    name = "retention"
+    parts: RetentionParts = Part("retention")
+
+    @answers(retention.OpenPurge)
+    def open_purge(self, request: retention.OpenPurge) -> retention.PurgeOpened:
+        """Start a subject's purge."""
+        return use_cases.open_purge(request, self.parts)
+
+    @answers(retention.FindPurge)
+    def find_purge(self, request: retention.FindPurge) -> retention.PurgeOpened:
+        """The purge of a call that is repeated."""
+        return use_cases.find_purge(request, self.parts)
+
+    @answers(retention.PurgeByReceipt)
+    def purge_by_receipt(self, request: retention.PurgeByReceipt) -> retention.PurgeState:
+        """A purge's progress, for whoever holds its receipt."""
+        return use_cases.purge_by_receipt(request, self.parts)
+
+    @answers(retention.CertificateKeys)
+    def certificate_keys(self, request: retention.CertificateKeys) -> retention.CertificateKeySet:
+        """The public keys of certificates."""
+        return use_cases.certificate_keys(self.parts)
+
+    @answers(retention.ListPurges)
+    def list_purges(self, request: retention.ListPurges) -> retention.PurgeList:
+        """Purges, for operators."""
+        return use_cases.list_purges(request, self.parts)
+
+    @answers(retention.ShowPurge)
+    def show_purge(self, request: retention.ShowPurge) -> retention.PurgeState:
+        """One purge, for operators."""
+        return use_cases.show_purge(request.purge_id, self.parts)
+
+    @answers(retention.RetryPurge)
+    def retry_purge(self, request: retention.RetryPurge) -> retention.PurgeSummary:
+        """Have a purge start over."""
+        return use_cases.retry_purge(request, self.parts)
+
+    @listens_to(RETENTION_PURGES, auth.GuestReplaced)
+    def hear_replaced(self, event: auth.GuestReplaced) -> None:
+        """A guest was replaced: its stash goes."""
+        use_cases.hear_replaced(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, auth.SubjectFenced)
+    def hear_fence(self, event: auth.SubjectFenced) -> None:
+        """A subject's data is unreadable from here on."""
+        use_cases.hear_fence(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, imaging.SubjectPurged)
+    def hear_imaging(self, event: imaging.SubjectPurged) -> None:
+        """Imaging has deleted what it had."""
+        use_cases.hear_report(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, auth.SubjectPurged)
+    def hear_auth(self, event: auth.SubjectPurged) -> None:
+        """Auth has deleted the identity: prove absence and certify."""
+        use_cases.hear_report(event, self.parts)
+
+    @timer(interval=1)
+    @quietly
+    def look_after_purges(self) -> None:
+        """Every second: no purge ends silently."""
+        use_cases.look_after_purges(self.parts)

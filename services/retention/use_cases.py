@@ -1,0 +1,233 @@
+"""What retention does: opens purges, hears reports, proves absence, certifies. Plain functions.
+
+Proofs (listing the store, asking services) stay outside of transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from services.retention.domain import purges as saga
+from services.retention.domain.certificates import CERTIFICATE_KIND, certificate_of
+from services.retention.domain.purges import IDENTITY, PARTICIPANTS, Purge, PurgeState, Step
+from services.retention.domain.receipts import purge_of, receipt_of
+from services.retention.ports import RetentionParts, RetentionTransaction
+from shared.contracts import auth, imaging
+from shared.contracts import retention as contract
+from shared.contracts.base import Event
+from shared.contracts.queues import RETENTION_PURGES
+from shared.crypto.signing import unverified
+from shared.kernel import log
+from shared.kernel.clock import rfc3339
+from shared.kernel.errors import NotFound, PocketError
+from shared.kernel.ids import new_id
+from shared.storage import subject_prefix
+from shared.telemetry import metrics
+
+logger = log.get_logger("retention")
+REASONS = frozenset({"stash_wiped", "guest_replaced"})
+LOOK_AT_ONCE = 50
+VERIFY_AGAIN_SECONDS = 2
+
+
+def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.PurgeOpened:
+    """Start a subject's purge; when there is one already, that one."""
+    if request.reason not in REASONS:
+        raise PocketError(f"no such reason: {request.reason[:40]}")
+    with parts.work.begin() as tx:
+        purge = _open(request.subject_id, request.reason, request.idempotency_key, parts, tx)
+    return _opened(purge, parts)
+
+
+def find_purge(request: contract.FindPurge, parts: RetentionParts) -> contract.PurgeOpened:
+    """The purge that a subject's own call started, when that call is repeated with its idempotency key."""
+    with parts.work.begin() as tx:
+        purge = tx.purge_of_tombstone(tx.tombstone_of(request.subject_id))
+    if purge is None or purge.opened_with != request.idempotency_key:
+        raise NotFound("purge")
+    return _opened(purge, parts)
+
+
+def purge_by_receipt(request: contract.PurgeByReceipt, parts: RetentionParts) -> contract.PurgeState:
+    """A purge's progress for whoever holds its receipt."""
+    return show_purge(purge_of(request.receipt, parts.receipt_key), parts)
+
+
+def show_purge(purge_id: UUID, parts: RetentionParts) -> contract.PurgeState:
+    """A purge's progress, with its certificate once it is completed. Raises ``not_found``."""
+    with parts.work.begin() as tx:
+        return _shown(_existing(tx.purge(purge_id)), parts)
+
+
+def list_purges(request: contract.ListPurges, parts: RetentionParts) -> contract.PurgeList:
+    """Purges for operators."""
+    with parts.work.begin() as tx:
+        found = tx.purges_listed(request.status, min(request.limit, 1000))
+    return contract.PurgeList(items=[_summary(purge) for purge in found])
+
+
+def retry_purge(request: contract.RetryPurge, parts: RetentionParts) -> contract.PurgeSummary:
+    """An operator has a purge start over; a completed one stays as it is."""
+    now = parts.clock()
+    with parts.work.begin() as tx:
+        purge = _existing(tx.purge(request.purge_id))
+        if purge.state is not PurgeState.COMPLETED:
+            purge, steps = saga.start_over(replace(purge, patience_from=now), now, "retried by an operator")
+            _save(purge, steps, tx)
+        return _summary(purge)
+
+
+def certificate_keys(parts: RetentionParts) -> contract.CertificateKeySet:
+    """The public keys that verify certificates."""
+    return contract.CertificateKeySet(keys=parts.signer.jwks())
+
+
+def hear_replaced(event: auth.GuestReplaced, parts: RetentionParts) -> None:
+    """A guest was replaced by a new one on its device: its stash goes."""
+    with parts.work.begin() as tx:
+        if tx.first_time(RETENTION_PURGES.queue, event.message_id):
+            _open(event.subject_id, "guest_replaced", None, parts, tx)
+
+
+def hear_fence(event: auth.SubjectFenced, parts: RetentionParts) -> None:
+    """Auth has fenced a subject. A fence without a purge id comes before its purge, and is heard of again with it."""
+    if event.purge_id is not None:
+        _hear(event, event.purge_id, saga.hear_fence, parts)
+
+
+def hear_report(event: imaging.SubjectPurged | auth.SubjectPurged, parts: RetentionParts) -> None:
+    """A participant has deleted what it had; once all have, prove absence and certify."""
+    participant = event.type.split(".", 1)[0]
+    purge = _hear(event, event.purge_id, lambda p: saga.hear_report(p, participant, event.counts), parts)
+    if purge is not None and purge.state is PurgeState.VERIFYING:
+        verify(purge, parts)
+
+
+def verify(purge: Purge, parts: RetentionParts) -> None:
+    """Prove absence with other eyes than those that deleted, then certify; when something is left, start over."""
+    if purge.subject_id is None:
+        return
+    absence = {name: dict(parts.witnesses.count(name, purge.subject_id)) for name in (*PARTICIPANTS, IDENTITY)}
+    absence["store"] = {"objects": sum(1 for _ in parts.store.keys(subject_prefix(purge.subject_id)))}
+    left = saga.left_over(absence)
+    now = parts.clock()
+    with parts.work.begin() as tx:
+        held = tx.purge(purge.purge_id)
+        if held is None or held.state is not PurgeState.VERIFYING or held.attempts != purge.attempts:
+            return
+        if left:
+            logger.warning("something is left", purge_id=held.purge_id, counts=left)
+            again, steps = saga.start_over(held, now, "left: " + ", ".join(sorted(left)))
+            _save(again, steps, tx)
+            return
+        certificate = parts.signer.sign(certificate_of(held, absence, now), kind=CERTIFICATE_KIND)
+        tx.publish(contract.PurgeCompleted(subject_id=purge.subject_id, purge_id=held.purge_id))
+        tx.save_purge(saga.complete(held, now, certificate))
+    metrics.PURGE_SECONDS.labels("completed").observe((now - purge.requested_at).total_seconds())
+    logger.info("purge completed", purge_id=purge.purge_id, reason=purge.reason, counts=dict(purge.counts))
+
+
+def look_after_purges(parts: RetentionParts) -> None:
+    """Every second: whatever has stopped moving is verified, asked for again, or declared stuck."""
+    now = parts.clock()
+    to_verify: list[Purge] = []
+    with parts.work.begin() as tx:
+        for purge in tx.purges_due(now, LOOK_AT_ONCE):
+            waited = ", ".join(purge.waiting_for) or "verification"
+            if now - purge.patience_from > parts.deadline:
+                tx.save_purge(saga.give_up(purge, now, f"no answer from: {waited}"))
+                logger.error("purge stuck", purge_id=purge.purge_id, participant=waited)
+            elif purge.state is PurgeState.VERIFYING:
+                to_verify.append(purge)
+                tx.save_purge(replace(purge, next_look_at=now + timedelta(seconds=VERIFY_AGAIN_SECONDS)))
+            else:
+                again, steps = saga.start_over(purge, now, f"no answer from: {waited}")
+                _save(again, steps, tx)
+        stuck, oldest = tx.purge_figures(now)
+    metrics.PURGES_STUCK.set(stuck)
+    metrics.OLDEST_PURGE.set(oldest)
+    for purge in to_verify:
+        verify(purge, parts)
+
+
+def _open(
+    subject_id: UUID, reason: str, idempotency_key: str | None, parts: RetentionParts, tx: RetentionTransaction
+) -> Purge:
+    tx.hold_subject(subject_id)
+    tombstone = tx.tombstone_of(subject_id)
+    existing = tx.purge_of_tombstone(tombstone)
+    if existing is not None:
+        return existing
+    purge = saga.open_purge(new_id(), subject_id, tombstone, reason, parts.clock(), idempotency_key)
+    tx.add_purge(purge)
+    tx.publish(contract.PurgeRequested(subject_id=subject_id, purge_id=purge.purge_id, reason=reason))
+    metrics.PURGES_STARTED.labels(reason).inc()
+    return purge
+
+
+def _hear(event: Event, purge_id: UUID, fact: Callable[[Purge], Purge], parts: RetentionParts) -> Purge | None:
+    """Add a fact to its purge (once) and let the saga advance; the purge afterwards, or None when there is none."""
+    now = parts.clock()
+    with parts.work.begin() as tx:
+        purge = tx.purge(purge_id)
+        if purge is None or purge.subject_id is None:
+            return None
+        if not tx.first_time(RETENTION_PURGES.queue, event.message_id):
+            return purge
+        before = purge.state
+        purge, steps = saga.advance(fact(purge), now)
+        _save(purge, steps, tx)
+    if purge.state is not before:
+        metrics.PURGE_SECONDS.labels(purge.state).observe((now - purge.requested_at).total_seconds())
+    return purge
+
+
+def _save(purge: Purge, steps: list[Step], tx: RetentionTransaction) -> None:
+    tx.save_purge(purge)
+    if purge.subject_id is None:
+        return
+    if Step.ASK_PARTICIPANTS in steps:
+        tx.publish(
+            contract.PurgeRequested(subject_id=purge.subject_id, purge_id=purge.purge_id, reason=purge.reason)
+        )
+    if Step.ASK_IDENTITY in steps:
+        tx.publish(contract.DataRemoved(subject_id=purge.subject_id, purge_id=purge.purge_id))
+
+
+def _existing(purge: Purge | None) -> Purge:
+    if purge is None:
+        raise NotFound("purge")
+    return purge
+
+
+def _opened(purge: Purge, parts: RetentionParts) -> contract.PurgeOpened:
+    receipt = receipt_of(purge.purge_id, parts.receipt_key)
+    return contract.PurgeOpened(purge_id=purge.purge_id, receipt=receipt, status=purge.state)
+
+
+def _shown(purge: Purge, parts: RetentionParts) -> contract.PurgeState:
+    return contract.PurgeState(
+        purge_id=purge.purge_id,
+        status=purge.state,
+        reason=purge.reason,
+        timeline=[{"status": str(name), "at": rfc3339(moment)} for name, moment in purge.timeline],
+        counts=dict(purge.counts),
+        certificate={"format": "jws", "jws": purge.certificate, **unverified(purge.certificate)}
+        if purge.certificate
+        else None,
+    )
+
+
+def _summary(purge: Purge) -> contract.PurgeSummary:
+    return contract.PurgeSummary(
+        purge_id=purge.purge_id,
+        status=purge.state,
+        reason=purge.reason,
+        requested_at=purge.requested_at,
+        attempts=purge.attempts,
+        waiting_for=purge.waiting_for if purge.state is not PurgeState.COMPLETED else [],
+        trouble=purge.trouble,
+    )
