@@ -30,6 +30,17 @@ def as_plane(values: Any) -> Plane:
     return cast(Plane, np.asarray(values, dtype=np.float32))
 
 
+def where(condition: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Flat indices of the pixels that meet a condition: for ``take`` and ``put``, several times faster than a mask."""
+    return np.flatnonzero(condition)
+
+
+def take(picture: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> Plane:
+    """The chosen pixels' values as floats, one row a pixel (a plain vector for a picture of one plane)."""
+    flat = picture.reshape(-1, picture.shape[2]) if picture.ndim == 3 else picture.reshape(-1)
+    return as_plane(flat.take(chosen, axis=0))
+
+
 def size_of(picture: npt.NDArray[Any]) -> tuple[int, int]:
     """(width, height) in pixels."""
     return int(picture.shape[1]), int(picture.shape[0])

@@ -7,11 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of, take, where
 
-COARSE_SIDE = 512
+COARSE_SIDE = 288
 """The spread-out colours are found at this size: they are smooth by construction."""
 LEVELS = 7
+SOLID, CLEAR = 250, 3
+"""From here on alpha counts as full, and below as none."""
 
 
 def foreground(crop: Pixels, alpha: Pixels) -> Pixels:
@@ -23,41 +25,42 @@ def foreground(crop: Pixels, alpha: Pixels) -> Pixels:
     scale = min(1.0, COARSE_SIDE / max(size_of(crop)))
     size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
     small = as_plane(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
-    weight = as_plane(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)) / np.float32(255)
-    own = _spread(small, weight**4)
-    behind = _spread(small, (1 - weight) ** 4)
-    return _corrected(crop, alpha, as_pixels(own), as_pixels(behind))
+    share = as_plane(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)) / np.float32(255)
+    own, behind = (_enlarged(_spread(small, _fourth(weight)), crop) for weight in (share, 1 - share))
+    return _corrected(crop, alpha, own, behind)
 
 
 def _corrected(crop: Pixels, alpha: Pixels, own: Pixels, behind: Pixels) -> Pixels:
-    size = size_of(crop)
-    result = as_pixels(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR))
-    back = as_pixels(cv2.resize(behind, size, interpolation=cv2.INTER_LINEAR))
-    solid = alpha >= 250
-    band = (alpha > 3) & ~solid
-    a = alpha[band].astype(np.float32)[:, None] / 255
-    spread, seen = result[band].astype(np.float32), crop[band].astype(np.float32)
-    unexplained = seen - a * spread - (1 - a) * back[band]
-    result[solid] = crop[solid]
-    result[band] = as_pixels(spread + a * unexplained)
-    return result
+    """Writes into ``own``: the photo's colours where alpha is full, the corrected ones in the soft band."""
+    cv2.copyTo(crop, (alpha >= SOLID).view(np.uint8), own)
+    band = where((alpha > CLEAR) & (alpha < SOLID))
+    share = take(alpha, band)[:, None] / np.float32(255)
+    spread = take(own, band)
+    unexplained = take(crop, band) - share * spread - (1 - share) * take(behind, band)
+    own.reshape(-1, 3)[band] = as_pixels(spread + share * unexplained)
+    return own
+
+
+def _enlarged(coarse: Plane, crop: Pixels) -> Pixels:
+    return as_pixels(cv2.resize(as_pixels(coarse), size_of(crop), interpolation=cv2.INTER_LINEAR))
+
+
+def _fourth(weight: Plane) -> Plane:
+    """The weight's fourth power: only colours that are almost pure may spread."""
+    square = weight * weight
+    return as_plane(square * square)
 
 
 def _spread(colours: Plane, weight: Plane) -> Plane:
     """Colours where weight is high, carried smoothly over where it is not."""
-    stack: list[Any] = [np.dstack([colours * weight[:, :, None], weight])]
+    stack: list[Any] = [cv2.merge([*cv2.split(colours * weight[:, :, None]), weight])]
     for _ in range(LEVELS):
         height, width = stack[-1].shape[:2]
         if min(height, width) < 2:
             break
-        half = max(1, width // 2), max(1, height // 2)
-        stack.append(cv2.resize(stack[-1], half, interpolation=cv2.INTER_AREA))
+        stack.append(cv2.resize(stack[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     spread: Any = stack[-1][:, :, :3] / np.maximum(stack[-1][:, :, 3:], 1e-4)
     for level in reversed(stack[:-1]):
-        size = level.shape[1], level.shape[0]
-        spread = cv2.resize(spread.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-        if spread.ndim == 2:
-            spread = spread[:, :, None]
-        sure = np.minimum(level[:, :, 3:], 1)
-        spread = level[:, :, :3] + (1 - sure) * spread
+        spread = cv2.resize(spread, (level.shape[1], level.shape[0]), interpolation=cv2.INTER_LINEAR)
+        spread = level[:, :, :3] + (1 - np.minimum(level[:, :, 3:], 1)) * spread
     return as_plane(spread)

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane
 from services.imaging.pipeline.faces import network
 from services.imaging.pipeline.mesh import OUTLINE, Face
 
 SIDE = 256
-CORE_ERODE = 11
-"""How far inside the segmented person (in its 256 px) alpha may be filled up."""
-GATE_DILATE = 23
-"""How far outside the segmented person alpha may still live: loose hair does."""
+INNER_FACE = 0.7
+"""The part of the face, about its middle, that is a person's for certain."""
+COARSE = 128
+"""Distances from the segmented person are measured at this size."""
+DEEP = 10
+"""A hole in alpha is filled when part of it lies this deep (in 128ths of the crop) inside the segmented person."""
+LOOSE = 6
+"""How far outside the segmented person (in 128ths) alpha may still live: loose hair does."""
 
 
 class PersonFinder:
@@ -35,11 +40,9 @@ def gated(alpha: Plane, person: Plane, face: Face, crop_size: tuple[int, int]) -
     """Alpha (any square size) with holes inside the person filled and everything not connected to the face removed."""
     side = alpha.shape[0]
     likely = as_plane(cv2.resize(person, (side, side), interpolation=cv2.INTER_LINEAR))
-    core = as_plane(cv2.erode(likely, _disc(CORE_ERODE * side // SIDE)))
     outline = _outline(face, crop_size, side)
-    filled = np.maximum(np.maximum(alpha, _steep(core)), outline)
-    gate = _steep(as_plane(cv2.dilate(np.maximum(likely, outline), _disc(GATE_DILATE * side // SIDE))))
-    filled = as_plane(filled * cv2.GaussianBlur(gate, (0, 0), side / 160))
+    filled = np.maximum(np.maximum(alpha, _holes(alpha, likely)), outline)
+    filled = as_plane(filled * _gate(np.maximum(likely, outline)))
     return as_plane(filled * _connected(filled, outline))
 
 
@@ -50,12 +53,49 @@ def coverage(alpha: Plane, face: Face, crop_size: tuple[int, int]) -> float:
 
 
 def _outline(face: Face, crop_size: tuple[int, int], side: int) -> Plane:
-    """1 inside the face's own outline, 0 elsewhere."""
+    """1 well inside the face's own outline, 0 elsewhere: at the jaw the mesh is often wider than the face."""
     scale = np.array([side / crop_size[0], side / crop_size[1]])
-    polygon = np.rint(face.points[list(OUTLINE), :2] * scale).astype(np.int32)
+    points = face.points[list(OUTLINE), :2]
+    middle = points.mean(axis=0)
+    polygon = np.rint((middle + (points - middle) * INNER_FACE) * scale).astype(np.int32)
     canvas = np.zeros((side, side), dtype=np.uint8)
     cv2.fillPoly(canvas, [polygon], 1)
     return as_plane(canvas)
+
+
+def _holes(alpha: Plane, likely: Plane) -> Plane:
+    """What to fill alpha up with: the segmented person where matting left a hole that reaches deep inside, else 0.
+
+    Near the outline the matting network is the better judge, so a hole that stays shallow is no hole.
+    """
+    side = alpha.shape[0]
+    open_parts = ((alpha < 0.9) & (likely > 0.6)).astype(np.uint8)
+    _, labels = cv2.connectedComponents(open_parts, connectivity=4)
+    deep = _enlarged(_distance(_coarse(likely) > 0.6), side) > DEEP
+    reached = np.unique(labels[deep & (labels > 0)])
+    if reached.size == 0:
+        return as_plane(np.zeros_like(alpha))
+    chosen = cv2.dilate(np.isin(labels, reached).astype(np.uint8), _disc(side // 80))
+    return as_plane(cv2.GaussianBlur(as_plane(chosen * _steep(likely)), (0, 0), side / 250))
+
+
+def _gate(likely: Plane) -> Plane:
+    """1 on and near the person, falling to 0 beyond the reach of loose hair."""
+    away = _enlarged(_distance(_coarse(likely) < 0.3), likely.shape[0])
+    return as_plane(np.clip((LOOSE + 2 - away) / 2, 0, 1))
+
+
+def _distance(inside: npt.NDArray[np.bool_]) -> Plane:
+    """How far each point of a region lies from its border."""
+    return as_plane(cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 3))
+
+
+def _coarse(values: Plane) -> Plane:
+    return as_plane(cv2.resize(values, (COARSE, COARSE), interpolation=cv2.INTER_AREA))
+
+
+def _enlarged(values: Plane, side: int) -> Plane:
+    return as_plane(cv2.resize(values, (side, side), interpolation=cv2.INTER_LINEAR))
 
 
 def _steep(values: Plane) -> Plane:
