@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from services.imaging.pipeline import sniff
+from shared.pictures import sniff
 from services.imaging.pipeline.arrays import Pixels, as_pixels, size_of
-from services.imaging.pipeline.sniff import MAX_BYTES, MAX_PIXELS, Format, Size, peek
+from shared.pictures.sniff import MAX_BYTES, MAX_PIXELS, Format, Size, peek
 from shared.kernel.errors import Code, PhotoRejected
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from shared.kernel.errors import Code, PhotoRejected
 
-MAX_BYTES = 20_000_000
-"""The largest upload, 20 MB."""
+MAX_BYTES = 20 * 1024 * 1024
+"""The largest upload, 20 MiB."""
 MAX_PIXELS = 50_000_000
 """The largest picture, 50 million pixels, whatever its file's size."""
 
