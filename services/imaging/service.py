@@ -55,6 +55,11 @@ class ImagingService:
         """One render."""
         return use_cases.get_render(request, self.parts)
 
+    @answers(imaging.FindSpecs)
+    def find_specs(self, request: imaging.FindSpecs) -> imaging.SpecList:
+        """The spec catalogue."""
+        return use_cases.find_specs(request)
+
     @answers(imaging.CountSubject)
     def count_subject(self, request: imaging.CountSubject) -> auth.Count:
         """What is left of a subject here."""

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, move
 from services.imaging.ports import ImagingParts, ImagingTransaction
+from services.imaging.specs import catalogue
 from shared.contracts import auth, retention
 from shared.contracts import imaging as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES, MATTE_FREE
 from shared.kernel.errors import NotFound, NotReady
-from shared.kernel.ids import milliseconds_of, new_id
+from shared.kernel.ids import milliseconds_of
 from shared.storage import subject_prefix
 from shared.storage.port import photo_prefix
 
@@ -30,7 +31,7 @@ def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> cont
             before = tx.recall(scope, request.idempotency_key, request.fingerprint)
             if before is not None:
                 return _registered_before(UUID(before["photo_id"]), tx)
-        photo = Photo(new_id(), request.subject_id, PhotoState.UPLOADING, parts.clock())
+        photo = Photo(request.photo_id, request.subject_id, PhotoState.UPLOADING, parts.clock())
         tx.add_photo(photo)
         tx.register_object(photo.key_of(ORIGINAL), photo)
         if request.idempotency_key:
@@ -93,6 +94,15 @@ def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.Ren
         if render is None or render.subject_id != request.subject_id:
             raise NotFound("render")
         return shown_render(render, parts.unlock_policy)
+
+
+def find_specs(request: contract.FindSpecs) -> contract.SpecList:
+    """The catalogue's entries that match."""
+    if request.spec_id is not None:
+        found = [spec for spec in catalogue.search() if spec.id == request.spec_id]
+    else:
+        found = catalogue.search(request.text, request.category)
+    return contract.SpecList(items=[spec.to_dict() for spec in found])
 
 
 def purge_subject(event: retention.PurgeRequested, parts: ImagingParts) -> None:

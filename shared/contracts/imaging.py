@@ -67,12 +67,13 @@ class Registered(Answer):
 
 
 class RegisterPhoto(Call[Registered]):
-    """Commit a photo's object key before its first byte is stored."""
+    """Commit a photo's object key before its first byte is stored. The id is the gateway's: it seals the bytes for it."""
 
     service: ClassVar[str] = "imaging"
     method: ClassVar[str] = "register_photo"
     answer: ClassVar[type[Answer]] = Registered
     subject_id: UUID
+    photo_id: UUID
     idempotency_key: str | None = None
     fingerprint: str = ""
 
@@ -188,6 +189,23 @@ class MakeRender(Call[RenderState]):
     order: dict[str, Any]
     idempotency_key: str | None = None
     fingerprint: str = ""
+
+
+class SpecList(Answer):
+    """Entries of the spec catalogue, each as the HTTP interface shows it."""
+
+    items: list[dict[str, Any]]
+
+
+class FindSpecs(Call[SpecList]):
+    """Search the catalogue; ``spec_id`` asks for one entry (none: an empty list)."""
+
+    service: ClassVar[str] = "imaging"
+    method: ClassVar[str] = "find_specs"
+    answer: ClassVar[type[Answer]] = SpecList
+    text: str = ""
+    category: str | None = None
+    spec_id: str | None = None
 
 
 class CountSubject(Call[Count]):

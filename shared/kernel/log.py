@@ -16,7 +16,7 @@ import structlog
 from opentelemetry import trace
 
 ALLOWED = frozenset(
-    """event level timestamp process trace_id logger service method subject_id photo_id render_id purge_id session_id
+    """event level timestamp process trace_id source service method subject_id photo_id render_id purge_id session_id
     event_id type queue consumer attempt verdict code detail error status reason reasons count counts objects rows
     seconds ms port path route url_host version model provider rss_mb batch bytes width height state participant
     dropped kid name signal delay spec size pid to stack""".split()
@@ -53,8 +53,8 @@ def configure(process: str, level: str = "INFO") -> None:
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """A logger whose lines say ``logger=name``."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    """A logger whose lines say ``source=name``."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(source=name)
     return logger
 
 
@@ -76,7 +76,7 @@ def _add_trace(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMappin
 def _shorten_foreign(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A library's message may quote a person's values: keep who spoke and the kind of error, never its text."""
     record: logging.LogRecord = line["_record"]
-    line["logger"] = record.name
+    line["source"] = record.name
     line["event"] = "library message"
     line["path"] = f"{record.module}:{record.lineno}"
     if record.exc_info and record.exc_info[0]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -33,7 +32,6 @@ class Asker:
         self._reply_to = str(uuid4())
         self._connection: AbstractRobustConnection | None = None
         self._channel: AbstractRobustChannel | None = None
-        self.on_connected: list[Callable[[AbstractRobustConnection], Awaitable[None]]] = []
 
     async def connect(self) -> None:
         """Connect, trying for ever; afterwards the connection restores itself."""
@@ -43,13 +41,17 @@ class Asker:
             except BROKER_TROUBLE:
                 await asyncio.sleep(0.5)
         self._channel = await self._open_channel()
-        for callback in self.on_connected:
-            await callback(self._connection)
 
     async def close(self) -> None:
         """Close the connection; calls that still wait fail."""
         if self._connection is not None:
             await self._connection.close()
+
+    @property
+    def connection(self) -> AbstractRobustConnection:
+        """The connection, once :meth:`connect` has returned."""
+        assert self._connection is not None
+        return self._connection
 
     @property
     def connected(self) -> bool:

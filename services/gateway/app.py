@@ -1,0 +1,140 @@
+"""The FastAPI application: parts built at start, routes installed, health and metrics beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from fastapi import FastAPI, Request, Response
+from opentelemetry.trace import SpanKind
+
+from services.gateway import problems
+from services.gateway.access import Access
+from services.gateway.keys import GatewayKeys
+from services.gateway.limits import RateLimiter
+from services.gateway.parts import Parts
+from services.gateway.routes import catalogue, events, guests, photos, purges, renders
+from services.gateway.stream import Hub
+from shared.contracts import Message, auth
+from shared.crypto import Keyring
+from shared.crypto.subject_keys import KeyCache
+from shared.kernel import log
+from shared.kernel.errors import PocketError
+from shared.kernel.settings import GatewaySettings, named_keys
+from shared.rpc.asking import Asker
+from shared.storage import S3Store
+from shared.telemetry import health, metrics, tracing
+
+logger = log.get_logger("gateway")
+TITLE = "Pocket ID Photo 口袋证件照"
+DESCRIPTION = "A selfie becomes an ID photo that offices accept, and the face is provably gone when asked."
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The gateway as an ASGI application; it connects when it starts, not here."""
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan)
+    app.state.parts = _parts(settings)
+    app.state.health = health.Health()
+    problems.install(app)
+    for module in (guests, photos, renders, purges, events, catalogue):
+        app.include_router(module.router)
+    app.middleware("http")(_observed)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        app.add_api_route(path, _health_page, include_in_schema=False)
+    return app
+
+
+def _parts(settings: GatewaySettings) -> Parts:
+    asker = Asker(settings.amqp_url.get_secret_value(), settings.rpc_timeout_seconds)
+    keys = GatewayKeys(asker, Keyring(named_keys(settings.master_keys)), KeyCache())
+    access = Access(asker)
+    return Parts(
+        settings=settings,
+        asker=asker,
+        access=access,
+        keys=keys,
+        hub=Hub([_Ear(access, keys)]),
+        store=S3Store(settings),
+        limits=RateLimiter(),
+        uploads=anyio.CapacityLimiter(settings.max_concurrent_uploads),
+    )
+
+
+class _Ear:
+    """Acts on what the gateway hears: a fence or a log-out takes effect at once."""
+
+    def __init__(self, access: Access, keys: GatewayKeys) -> None:
+        self._access = access
+        self._keys = keys
+
+    def __call__(self, message: Message) -> None:
+        if isinstance(message, auth.SubjectFenced):
+            self._access.deny(message.subject_id)
+            self._keys.cache.fence(message.subject_id)
+        elif isinstance(message, auth.SessionRevoked):
+            self._access.deny(message.session_id)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    pages: health.Health = app.state.health
+    pages.ready["broker"] = lambda: _require(parts.asker.connected and parts.hub.listening)
+    pages.ready["access"] = lambda: _require(parts.access.loaded)
+    pages.ready["store"] = parts.store.ping  # type: ignore[attr-defined]  # the real store has it
+    tracing.configure(parts.settings.process)
+    starting = asyncio.create_task(_start(parts))
+    try:
+        yield
+    finally:
+        starting.cancel()
+        await parts.asker.close()
+
+
+async def _start(parts: Parts) -> None:
+    """Connect and catch up, for as long as it takes; the health pages are up meanwhile."""
+    await parts.asker.connect()
+    connection = parts.asker.connection
+    await parts.hub.listen(connection)
+    connection.reconnect_callbacks.add(lambda *_: asyncio.ensure_future(_catch_up(parts)))
+    await _catch_up(parts)
+
+
+async def _catch_up(parts: Parts) -> None:
+    """What was said while we were not listening: denials, keys. Until it is known, we are not ready."""
+    parts.access.loaded = False
+    while not parts.access.loaded:
+        try:
+            await parts.access.load()
+        except PocketError as error:
+            logger.warning("auth does not answer yet", code=error.actual_code)
+            await asyncio.sleep(0.5)
+
+
+async def _observed(request: Request, call_next: Next) -> Response:
+    started = time.monotonic()
+    with tracing.span(f"{request.method}", request.headers.get("traceparent"), SpanKind.SERVER):
+        response = await call_next(request)
+    route: Any = request.scope.get("route")
+    path = getattr(route, "path", "unmatched")
+    metrics.HTTP.labels(path, request.method, response.status_code).inc()
+    metrics.HTTP_SECONDS.labels(path).observe(time.monotonic() - started)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    return response
+
+
+async def _health_page(request: Request) -> Response:
+    pages: health.Health = request.app.state.health
+    status, kind, body = await anyio.to_thread.run_sync(pages.page, request.url.path)
+    return Response(body, status_code=status, media_type=kind)
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise RuntimeError("not yet")

@@ -1,0 +1,80 @@
+"""What the gateway's routes depend on, built once a process and handed to them by FastAPI."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio
+from fastapi import Depends, Header, Request
+
+from services.gateway.access import Access, Caller
+from services.gateway.keys import GatewayKeys
+from services.gateway.limits import RateLimiter
+from services.gateway.stream import Hub
+from shared.crypto import unseal
+from shared.kernel.errors import BadRequest
+from shared.kernel.settings import GatewaySettings
+from shared.rpc.asking import Asker
+from shared.storage import ObjectStore
+
+
+@dataclass
+class Parts:
+    """Everything behind the routes."""
+
+    settings: GatewaySettings
+    asker: Asker
+    access: Access
+    keys: GatewayKeys
+    hub: Hub
+    store: ObjectStore
+    limits: RateLimiter
+    uploads: anyio.CapacityLimiter
+
+    async def open_object(self, subject_id: UUID, key: str) -> bytes:
+        """The clear bytes of one stored object of the subject."""
+        sealed = await anyio.to_thread.run_sync(self.store.get, key)
+        data_key = await self.keys.key_of(subject_id)
+        return await anyio.to_thread.run_sync(unseal, data_key, sealed, key)
+
+    async def open_json(self, subject_id: UUID, sealed: bytes, identity: str) -> dict[str, Any]:
+        """A sealed JSON value of the subject."""
+        value: dict[str, Any] = json.loads(unseal(await self.keys.key_of(subject_id), sealed, identity))
+        return value
+
+
+def parts_of(request: Request) -> Parts:
+    """The process's parts."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+async def caller_of(request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Caller:
+    """The subject that calls; raises what its token deserves."""
+    return await parts_of(request).access.caller(authorization)
+
+
+def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="The same key and body give the same answer; another body gives 409."),
+    ] = None,
+) -> str | None:
+    """The client's idempotency key, if it sent a usable one."""
+    if key is not None and not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+        raise BadRequest("Idempotency-Key")
+    return key
+
+
+def fingerprint(body: Any) -> str:
+    """What an idempotency key's body is compared by."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+
+
+GatewayParts = Annotated[Parts, Depends(parts_of)]
+CurrentCaller = Annotated[Caller, Depends(caller_of)]
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]

@@ -1,0 +1,80 @@
+"""What needs no login: the spec catalogue and the policy documents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from markdown_it import MarkdownIt
+from pydantic import BaseModel
+
+from services.gateway.parts import GatewayParts, Parts
+from services.gateway.problems import language_of
+from shared.contracts import auth, imaging
+from shared.kernel.errors import NotFound
+
+router = APIRouter(prefix="/v1", tags=["catalogue and policies"])
+
+Document = Literal["privacy", "terms", "sdk-list", "permissions"]
+
+
+class SpecAnswer(BaseModel):
+    """Specs that match."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None = None
+
+
+class PolicyAnswer(BaseModel):
+    """One version of a policy document."""
+
+    version: str
+    published_at: datetime
+    effective_at: datetime
+    title: str
+    html: str
+    upcoming: dict[str, str] | None = None
+
+
+@router.get("/specs")
+async def specs(parts: GatewayParts, q: str = "", category: str | None = None) -> SpecAnswer:
+    """Search the catalogue: Chinese, English, id or size."""
+    found = await parts.asker.ask(imaging.FindSpecs(text=q[:100], category=category))
+    return SpecAnswer(items=found.items)
+
+
+@router.get("/specs/{spec_id}")
+async def spec(spec_id: str, parts: GatewayParts) -> dict[str, Any]:
+    """One spec with its rules and sources."""
+    found = await parts.asker.ask(imaging.FindSpecs(spec_id=spec_id[:80]))
+    if not found.items:
+        raise NotFound("spec")
+    return found.items[0]
+
+
+@router.get("/policies/{document}")
+async def policy(document: Document, request: Request, parts: GatewayParts) -> PolicyAnswer:
+    """The version in force, and the one to come if there is one."""
+    return await _policy(document, None, request, parts)
+
+
+@router.get("/policies/{document}/versions/{version}")
+async def policy_version(document: Document, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
+    """One version of a document."""
+    return await _policy(document, version[:40], request, parts)
+
+
+async def _policy(document: str, version: str | None, request: Request, parts: Parts) -> PolicyAnswer:
+    text = await parts.asker.ask(
+        auth.PolicyText(document=document, version=version, language=language_of(request))
+    )
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.markdown)
+    return PolicyAnswer(
+        version=text.version,
+        published_at=text.published_at,
+        effective_at=text.effective_at,
+        title=text.title,
+        html=html,
+        upcoming=text.upcoming,
+    )

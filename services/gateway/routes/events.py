@@ -1,0 +1,71 @@
+"""The event stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+from sse_starlette import EventSourceResponse
+
+from services.gateway.access import Caller
+from services.gateway.parts import CurrentCaller, GatewayParts, Parts
+from services.gateway.stream import ServerEvent, from_state
+from shared.contracts import imaging
+from shared.kernel.errors import PocketError
+from shared.kernel.ids import new_id, parse_id
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+LOOK_BACK_MILLISECONDS = 120_000
+"""What a stream opened without Last-Event-ID is told of the past: nobody misses the photo that was ready too soon."""
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(
+    caller: CurrentCaller,
+    parts: GatewayParts,
+    last_event_id: Annotated[str | None, Header(description="continue after this event; nothing in between is lost")] = None,
+) -> EventSourceResponse:
+    """`photo.ready`, `photo.rejected`, `photo.failed`, `purge.completed` of this subject, as they happen (SSE)."""
+    after = parse_id(last_event_id, "Last-Event-ID") if last_event_id else _recently()
+    ping = max(1, int(parts.settings.sse_heartbeat_seconds))
+    return EventSourceResponse(
+        _events(caller, after, parts), ping=ping, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+async def _events(caller: Caller, after: UUID, parts: Parts) -> AsyncIterator[dict[str, str]]:
+    """First what was missed, then what comes; live events are collected meanwhile, and told once."""
+    live = parts.hub.read(caller.subject_id)
+    first = asyncio.ensure_future(anext(live, None))
+    await asyncio.sleep(0)
+    told: set[UUID] = set()
+    try:
+        for event in await _missed(caller, after, parts):
+            told.add(event.event_id)
+            yield event.to_sse()
+        event_or_end = await first
+        while event_or_end is not None:
+            if event_or_end.event_id not in told:
+                yield event_or_end.to_sse()
+            event_or_end = await anext(live, None)
+    finally:
+        first.cancel()
+        await live.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+async def _missed(caller: Caller, after: UUID, parts: Parts) -> list[ServerEvent]:
+    try:
+        news = await parts.asker.ask(imaging.PhotoNews(subject_id=caller.subject_id, after=after))
+    except PocketError:
+        # Better a stream without its past than none: a client that cares reconnects with its Last-Event-ID.
+        return []
+    return [event for event in map(from_state, news.items) if event is not None]
+
+
+def _recently() -> UUID:
+    """An id as if made a little while ago: ids order by time."""
+    return UUID(int=new_id().int - (LOOK_BACK_MILLISECONDS << 80))

@@ -1,0 +1,98 @@
+"""Guests and their sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
+from shared.contracts import auth
+from shared.crypto import device_hash, token_hash
+from shared.kernel.settings import one_key
+
+router = APIRouter(prefix="/v1", tags=["guests and sessions"])
+
+
+class GuestRequest(BaseModel):
+    """A device starts, or comes back with its secret."""
+
+    device_id: Annotated[UUID, Field(description="The device's UUID. Only a keyed hash of it is ever kept.", examples=["6fa459ea-ee8a-4ca4-894e-db77e160355e"])]
+    policy_version: Annotated[str | None, Field(description="The privacy policy version the person agreed to", examples=["2026-11-24"])] = None
+    guest_secret: Annotated[str | None, Field(max_length=200, description="What was given at the first start; lets the guest resume")] = None
+
+
+class RefreshRequest(BaseModel):
+    """A refresh token, good for one exchange."""
+
+    refresh_token: Annotated[str, Field(max_length=200)]
+
+
+class TokensAnswer(BaseModel):
+    """Who you are now, and the tokens that say so."""
+
+    subject_id: UUID
+    kind: str = Field(examples=["guest"])
+    access_token: str
+    expires_in: int = Field(description="seconds", examples=[600])
+    refresh_token: str
+    guest_secret: str | None = Field(None, description="Keep it: without it this device starts anew and the old stash is purged")
+
+
+class MeAnswer(BaseModel):
+    """The subject's own record."""
+
+    subject_id: UUID
+    kind: str
+    created_at: datetime
+    consents: list[dict[str, str]]
+
+
+@router.post("/guests", status_code=201, responses={200: {"model": TokensAnswer, "description": "the same guest again"}})
+async def start_guest(
+    body: GuestRequest, request: Request, response: Response, parts: GatewayParts, key: IdempotencyKey
+) -> TokensAnswer:
+    """Start as a guest, or resume with the guest secret (200). Without the secret the old stash is purged."""
+    hashed = device_hash(one_key(parts.settings.device_pepper), body.device_id)
+    address = request.client.host if request.client else "unknown"
+    parts.limits.use(f"address:{address}", parts.settings.rate_guests_per_address)
+    parts.limits.use(f"device:{hashed}", parts.settings.rate_guests_per_device)
+    answer = await parts.asker.ask(
+        auth.AdmitGuest(
+            device_hash=hashed,
+            secret_hash=token_hash(body.guest_secret) if body.guest_secret else None,
+            policy_version=body.policy_version,
+            idempotency_key=key,
+            fingerprint=fingerprint([hashed, body.policy_version, token_hash(body.guest_secret or "")]),
+        )
+    )
+    response.status_code = 201 if answer.created else 200
+    return _shown(answer, secret=answer.guest_secret or body.guest_secret)
+
+
+@router.post("/sessions/refresh")
+async def refresh(body: RefreshRequest, parts: GatewayParts) -> TokensAnswer:
+    """Exchange a refresh token for new tokens. Used twice, it ends its whole family."""
+    answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token)))
+    return _shown(answer, secret=None)
+
+
+@router.delete("/sessions/current", status_code=204)
+async def log_out(caller: CurrentCaller, parts: GatewayParts) -> None:
+    """End this session: its tokens are refused from now on."""
+    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id))
+    parts.access.deny(caller.session_id)
+
+
+@router.get("/me")
+async def me(caller: CurrentCaller, parts: GatewayParts) -> MeAnswer:
+    """The subject's own record."""
+    answer = await parts.asker.ask(auth.WhoAmI(subject_id=caller.subject_id))
+    return MeAnswer.model_validate(answer.model_dump())
+
+
+def _shown(answer: auth.Tokens, secret: str | None) -> TokensAnswer:
+    return TokensAnswer(**answer.model_dump(include={"subject_id", "kind", "access_token", "expires_in", "refresh_token"}), guest_secret=secret)

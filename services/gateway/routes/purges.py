@@ -1,0 +1,106 @@
+"""Wiping the stash, and the receipts that show it happen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, Field
+
+from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
+from shared.contracts import auth, retention
+from shared.kernel import log
+from shared.kernel.errors import PocketError, SubjectErased
+
+router = APIRouter(tags=["deletion"])
+logger = log.get_logger("purges")
+
+
+class PurgeStarted(BaseModel):
+    """A purge is on its way."""
+
+    purge_id: UUID
+    receipt: str = Field(description="Shows the purge's progress without a login; cannot be guessed, holds nothing personal")
+    receipt_url: str
+
+
+class PurgeProgress(BaseModel):
+    """How far a purge is."""
+
+    purge_id: UUID
+    status: str = Field(examples=["completed"])
+    reason: str = Field(examples=["stash_wiped"])
+    timeline: list[dict[str, str]]
+    counts: dict[str, int] = Field(examples=[{"imaging.photos": 1, "imaging.objects": 4, "auth.sessions": 1}])
+    certificate: dict[str, Any] | None = Field(None, description="`jws` is signed (Ed25519); `payload` is its content, for reading")
+
+
+class Keys(BaseModel):
+    """A JSON Web Key Set."""
+
+    keys: list[dict[str, str]]
+
+
+@router.delete("/v1/me/stash", status_code=202)
+async def wipe_stash(
+    request: Request,
+    parts: GatewayParts,
+    key: IdempotencyKey,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> PurgeStarted:
+    """清空暂存: wipe everything this guest has. Unreadable before this answers, gone and certified seconds later.
+
+    The guest ends with its stash: its tokens are refused from now on (401 `subject_erased`). Only the same call with the
+    same `Idempotency-Key` still gets its answer, in case the first one was lost.
+    """
+    caller = await parts.access.caller(authorization, even_fenced=key is not None)
+    if parts.access.is_denied(caller.subject_id):
+        return await _repeated(caller.subject_id, key or "", request, parts)
+    opened = await parts.asker.ask(
+        retention.OpenPurge(subject_id=caller.subject_id, reason="stash_wiped", idempotency_key=key)
+    )
+    parts.access.deny(caller.subject_id)
+    parts.keys.cache.fence(caller.subject_id)
+    await _fence_now(caller.subject_id, opened.purge_id, parts)
+    return _started(opened, request)
+
+
+@router.get("/v1/purges/{receipt}")
+async def purge_progress(receipt: str, parts: GatewayParts) -> PurgeProgress:
+    """A purge's progress, and its signed certificate once it is completed. Needs no login."""
+    answer = await parts.asker.ask(retention.PurgeByReceipt(receipt=receipt[:100]))
+    return PurgeProgress.model_validate(answer.model_dump())
+
+
+@router.get("/.well-known/purge-certificate-keys.json")
+async def certificate_keys(parts: GatewayParts) -> Keys:
+    """The public keys that verify purge certificates, for anyone."""
+    return Keys(keys=(await parts.asker.ask(retention.CertificateKeys())).keys)
+
+
+@router.get("/.well-known/jwks.json")
+async def token_keys(parts: GatewayParts) -> Keys:
+    """The public keys that verify access tokens."""
+    return Keys(keys=(await parts.asker.ask(auth.TokenKeys())).keys)
+
+
+async def _fence_now(subject_id: UUID, purge_id: UUID, parts: Parts) -> None:
+    """Have auth destroy the key before we answer. Should auth not answer, the purge's own event does it when auth is back."""
+    try:
+        await parts.asker.ask(auth.FenceSubject(subject_id=subject_id, purge_id=purge_id))
+    except PocketError as error:
+        logger.warning("fence left to the event", purge_id=purge_id, code=error.actual_code, detail=error.detail)
+
+
+async def _repeated(subject_id: UUID, key: str, request: Request, parts: Parts) -> PurgeStarted:
+    try:
+        found = await parts.asker.ask(retention.FindPurge(subject_id=subject_id, idempotency_key=key))
+    except PocketError as error:
+        raise SubjectErased("not the call that wiped it") from error
+    return _started(found, request)
+
+
+def _started(opened: retention.PurgeOpened, request: Request) -> PurgeStarted:
+    url = str(request.url_for("purge_progress", receipt=opened.receipt))
+    return PurgeStarted(purge_id=opened.purge_id, receipt=opened.receipt, receipt_url=url)
