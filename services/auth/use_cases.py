@@ -174,7 +174,7 @@ def _require_consent(version: str | None, parts: AuthParts) -> str:
         raise PocketError("no policy version", code=Code.CONSENT_REQUIRED)
     current = in_force(parts.shelf.versions("privacy", "zh"), parts.clock())
     if current is None or version != current.version:
-        extra = {"policy_version": current.version} if current else {}
+        extra: dict[str, object] = {"policy_version": current.version} if current else {}
         raise PocketError("another version is in force", code=Code.POLICY_OUTDATED, public_extra=extra)
     return version
 

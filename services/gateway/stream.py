@@ -118,7 +118,7 @@ def from_state(photo: imaging.PhotoState) -> ServerEvent | None:
         return None
     fields: dict[str, Any] = {"photo_id": str(photo.photo_id)}
     if photo.status == "rejected":
-        fields["reasons"] = photo.reasons
+        fields["reasons"] = list(photo.reasons)
     return ServerEvent(photo.event_id, f"photo.{photo.status}", fields)
 
 

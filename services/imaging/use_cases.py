@@ -159,7 +159,7 @@ def shown(photo: Photo) -> contract.PhotoState:
         photo_id=photo.photo_id,
         status=photo.state,
         created_at=photo.created_at,
-        reasons=list(photo.reasons),
+        reasons=photo.reasons,
         analysis=b64encode(photo.analysis).decode() if photo.analysis else None,
         event_id=photo.event_id,
     )

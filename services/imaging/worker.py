@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psutil
@@ -121,7 +122,7 @@ class Worker:
     def _matte(self, deliveries: list[Delivery]) -> None:
         ready: list[tuple[Delivery, cases.Prepared]] = []
         for delivery in deliveries:
-            self._guarded(delivery, lambda d=delivery: ready.append((d, self._prepare(d))), settle_success=False)
+            self._guarded(delivery, partial(self._prepare_into, ready, delivery), settle_success=False)
         if not ready:
             return
         try:
@@ -131,7 +132,10 @@ class Worker:
                 self._settle(delivery, error)
             return
         for (delivery, prepared), cutout in zip(ready, cutouts, strict=True):
-            self._guarded(delivery, lambda p=prepared, c=cutout: cases.finish_job(p, c, self.parts))
+            self._guarded(delivery, partial(cases.finish_job, prepared, cutout, self.parts))
+
+    def _prepare_into(self, ready: list[tuple[Delivery, cases.Prepared]], delivery: Delivery) -> None:
+        ready.append((delivery, self._prepare(delivery)))
 
     def _prepare(self, delivery: Delivery) -> cases.Prepared:
         job = _job_of(delivery)

@@ -40,7 +40,9 @@ INBOX = "imaging.matte"
 class Cutout(Protocol):
     """A person cut out of a photo."""
 
-    analysis: dict[str, Any]
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """What was seen: faces, pose, checks, model (JSON)."""
 
     def to_bytes(self) -> bytes:
         """The compact container that is stored."""
@@ -49,13 +51,33 @@ class Cutout(Protocol):
 class Rendered(Protocol):
     """A finished ID photo."""
 
-    image: bytes
-    preview: bytes
-    width: int
-    height: int
-    kb: float
-    media_type: str
-    compliance: dict[str, Any]
+    @property
+    def image(self) -> bytes:
+        """The file."""
+
+    @property
+    def preview(self) -> bytes:
+        """The watermarked preview (JPEG)."""
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+
+    @property
+    def kb(self) -> float:
+        """The file's size."""
+
+    @property
+    def media_type(self) -> str:
+        """The file's type."""
+
+    @property
+    def compliance(self) -> dict[str, Any]:
+        """What was measured on the result (JSON)."""
 
 
 class Studio(Protocol):

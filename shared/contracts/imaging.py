@@ -84,7 +84,7 @@ class PhotoState(Answer):
     photo_id: UUID
     status: str
     created_at: datetime
-    reasons: list[str] = []
+    reasons: tuple[str, ...] = ()
     analysis: str | None = None
     event_id: UUID | None = None
 

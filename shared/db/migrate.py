@@ -38,7 +38,7 @@ def migrate(dsn: str, files: list[Path]) -> list[str]:
             "CREATE TABLE IF NOT EXISTS migrations"
             " (name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        seen = dict(connection.execute("SELECT name, sha256 FROM migrations").fetchall())
+        seen: dict[str, str] = dict(connection.execute("SELECT name, sha256 FROM migrations").fetchall())
         for file in files:
             text = file.read_bytes()
             digest = hashlib.sha256(text).hexdigest()

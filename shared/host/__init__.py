@@ -15,6 +15,6 @@ import warnings
 
 warnings.filterwarnings("ignore", message=r"(?s).*[Ee]ventlet is deprecated.*")
 
-import eventlet  # noqa: E402 - after the environment it reads
+import eventlet
 
 eventlet.monkey_patch()

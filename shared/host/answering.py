@@ -32,7 +32,7 @@ logger = log.get_logger("answering")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _CallQueue(SharedExtension, ProviderCollector):  # type: ignore[misc]  # nameko has no types
+class _CallQueue(SharedExtension, ProviderCollector):
     """The service's RPC queue, shared by its answering methods."""
 
     queue_consumer = RawQueueConsumer()
@@ -117,7 +117,7 @@ class _Called:
         self.traceparent = traceparent
 
 
-class Answers(Entrypoint):  # type: ignore[misc]  # nameko has no types
+class Answers(Entrypoint):
     """The entry point behind :func:`answers`."""
 
     calls = _CallQueue()
@@ -128,9 +128,11 @@ class Answers(Entrypoint):  # type: ignore[misc]  # nameko has no types
         self.kind = kind
 
     def setup(self) -> None:
+        """Join the service's call queue."""
         self.calls.register_provider(self)
 
     def stop(self) -> None:
+        """Leave it."""
         self.calls.unregister_provider(self)
 
 

@@ -18,7 +18,7 @@ BROKER_TROUBLE = (OSError, amqp.exceptions.AMQPError, kombu.exceptions.KombuErro
 """What a broker that goes away looks like from here."""
 
 
-class RawQueueConsumer(QueueConsumer):  # type: ignore[misc]  # nameko has no types
+class RawQueueConsumer(QueueConsumer):
     """One connection a container; providers have ``queue`` (kombu), ``listeners`` and ``handle_raw(message)``."""
 
     def __init__(self) -> None:

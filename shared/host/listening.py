@@ -28,7 +28,7 @@ logger = log.get_logger("listening")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _ListenerQueue(SharedExtension, ProviderCollector):  # type: ignore[misc]  # nameko has no types
+class _ListenerQueue(SharedExtension, ProviderCollector):
     """One consumer queue, shared by the methods that each handle one of its message types."""
 
     queue_consumer = RawQueueConsumer()
@@ -125,7 +125,7 @@ class _Delivered:
         self.traceparent = traceparent
 
 
-class ListensTo(Entrypoint):  # type: ignore[misc]  # nameko has no types
+class ListensTo(Entrypoint):
     """The entry point behind :func:`listens_to`."""
 
     def __init__(self, listener: Listener, kind: type[ContractMessage], **kwargs: Any) -> None:
@@ -134,9 +134,11 @@ class ListensTo(Entrypoint):  # type: ignore[misc]  # nameko has no types
         self.queue = _ListenerQueue(listener)
 
     def setup(self) -> None:
+        """Join the listener's queue."""
         self.queue.register_provider(self)
 
     def stop(self) -> None:
+        """Leave it."""
         self.queue.unregister_provider(self)
 
 

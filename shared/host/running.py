@@ -26,7 +26,7 @@ MAX_WORKERS = 10
 RESTART_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
-class Part(DependencyProvider):  # type: ignore[misc]  # nameko has no types
+class Part(DependencyProvider):
     """A part of the service by name (its unit of work, its store ...), built once by the process's ``main``."""
 
     def __init__(self, name: str) -> None:
@@ -107,11 +107,15 @@ class Host:
 
     def _serve_health(self) -> None:
         pages = health.Health()
-        pages.live["loop"] = lambda: [consumer.pulse.check() for consumer in list(self._consumers)] and None
+        pages.live["loop"] = self._check_turning
         pages.ready["consuming"] = self._check_consuming
         pages.ready.update(self.checks)
         port = health.serve(pages, self.settings.health_host, self.settings.health_port)
         logger.info("health pages", port=port)
+
+    def _check_turning(self) -> None:
+        for consumer in list(self._consumers):
+            consumer.pulse.check()
 
     def _check_consuming(self) -> None:
         if not self._consumers:

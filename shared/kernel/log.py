@@ -16,10 +16,7 @@ import structlog
 from opentelemetry import trace
 
 ALLOWED = frozenset(
-    """event level timestamp process trace_id source service method subject_id photo_id render_id purge_id session_id
-    event_id type queue consumer attempt verdict code detail error status reason reasons count counts objects rows
-    seconds ms port path route url_host version model provider rss_mb batch bytes width height state participant
-    dropped kid name signal delay spec size pid to stack""".split()
+    ["event", "level", "timestamp", "process", "trace_id", "source", "service", "method", "subject_id", "photo_id", "render_id", "purge_id", "session_id", "event_id", "type", "queue", "consumer", "attempt", "verdict", "code", "detail", "error", "status", "reason", "reasons", "count", "counts", "objects", "rows", "seconds", "ms", "port", "path", "route", "url_host", "version", "model", "provider", "rss_mb", "batch", "bytes", "width", "height", "state", "participant", "dropped", "kid", "name", "signal", "delay", "spec", "size", "pid", "to", "stack"]
 )
 
 

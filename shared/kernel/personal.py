@@ -28,7 +28,7 @@ class Personal(Generic[T]):
         return "***"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._value == other._value  # type: ignore[attr-defined]  # same class
+        return type(self) is type(other) and self._value == other._value
 
     def __hash__(self) -> int:
         return hash((type(self), self._value))

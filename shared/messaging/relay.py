@@ -49,13 +49,15 @@ class Relay:
         failures = 0
         while True:
             try:
-                async with await aio_pika.connect(self._amqp_url, timeout=10, heartbeat=10) as broker:
-                    async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, row_factory=dict_row) as database:
-                        channel = await broker.channel(publisher_confirms=True, on_return_raises=True)
-                        exchanges = await declare_all(channel)
-                        failures = 0
-                        await self._relay_while_connected(database, exchanges)
-            except (OSError, psycopg.Error, aio_pika.exceptions.AMQPError, asyncio.TimeoutError) as error:
+                async with (
+                    await aio_pika.connect(self._amqp_url, timeout=10, heartbeat=10) as broker,
+                    await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, row_factory=dict_row) as database,
+                ):
+                    channel = await broker.channel(publisher_confirms=True, on_return_raises=True)
+                    exchanges = await declare_all(channel)
+                    failures = 0
+                    await self._relay_while_connected(database, exchanges)
+            except (TimeoutError, OSError, psycopg.Error, aio_pika.exceptions.AMQPError) as error:
                 self.connected = False
                 delay = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
                 failures += 1

@@ -90,7 +90,7 @@ class Asker:
         queue = await channel.declare_queue(f"rpc.reply-gateway-{self._reply_to}", exclusive=True, auto_delete=True)
         await queue.bind(exchange, self._reply_to)
         await queue.consume(self._on_reply, no_ack=True)
-        return channel  # type: ignore[return-value]  # a robust connection gives robust channels
+        return channel
 
     async def _send(self, call: Call[Any], correlation_id: str, limit: float) -> None:
         if self._channel is None or not self.connected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import socket
 import time
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -46,14 +45,17 @@ class PlainAsker:
         try:
             line = line or _Line(self._url, limit)
             body = line.ask(call, deadline)
-        except (TimeoutError, socket.timeout) as error:
-            line = _hang_up(line)
+        except TimeoutError as error:
+            _hang_up(line)
+            line = None
             raise TimedOut(f"{call.service}.{call.method}") from error
         except BROKER_TROUBLE as error:
-            line = _hang_up(line)
+            _hang_up(line)
+            line = None
             raise Unavailable(f"broker: {type(error).__name__}") from error
         except BaseException:
-            line = _hang_up(line)
+            _hang_up(line)
+            line = None
             raise
         finally:
             self._idle.put(line)

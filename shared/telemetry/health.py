@@ -78,7 +78,7 @@ def serve(health: Health, host: str, port: int) -> int:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Health checks are not news."""
 
     server = ThreadingHTTPServer((host, port), Pages)
