@@ -1,0 +1,1 @@
+"""The local system: infrastructure, services and workers on one machine, as supervised processes."""

@@ -1,0 +1,73 @@
+"""Ending what a killed process manager left behind: by recorded process id and start time, never by name."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from cli.launcher.run_folder import RunFolder, write_private
+
+GRACE_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A live process that a record names beyond doubt."""
+
+    name: str
+    pid: int
+
+
+def record(folder: RunFolder, name: str, pid: int) -> None:
+    """Record a process that was not started by a start script."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    write_private(folder.pids / name, f"{pid} {stat.rpartition(') ')[2].split()[19]} {_boot()}\n")
+
+
+def find(folder: RunFolder) -> list[Orphan]:
+    """The recorded processes that still live: same id, same start time, same boot."""
+    alive = []
+    for path in sorted(folder.pids.glob("*")):
+        pid, started, boot = [*path.read_text().split(), "", "", ""][:3]
+        if pid and boot == _boot() and _started(int(pid)) == started:
+            alive.append(Orphan(path.name, int(pid)))
+    return alive
+
+
+def end(orphans: Iterable[Orphan], stop_signals: Mapping[str, str]) -> None:
+    """Ask each process to end, with its own signal (TERM unless the table says otherwise), then end it and its children."""
+    processes: list[psutil.Process] = []
+    for orphan in orphans:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(orphan.pid)
+            processes += [process, *process.children(recursive=True)]
+            process.send_signal(signal.Signals[f"SIG{stop_signals.get(orphan.name, 'TERM')}"])
+    _, stubborn = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+
+
+def forget(folder: RunFolder) -> None:
+    """Remove every record."""
+    for path in folder.pids.glob("*"):
+        path.unlink()
+
+
+def _started(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(") ")[2].split()
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
