@@ -22,6 +22,10 @@ from services.imaging.pipeline.mesh import (
 from shared.kernel.errors import Code
 
 Verdict = Literal["pass", "warn", "fail"]
+SKULL_ABOVE_MESH = 0.42
+"""How far the skull goes on above the mesh's forehead, in eye-to-chin distances."""
+EARS_BESIDE_MESH = 0.2
+"""How much wider the head with its ears is than the mesh."""
 NORMAL_EYES = 60.0
 """Eye distance, in pixels, that a face is scaled to before its pixels are judged."""
 
@@ -79,20 +83,20 @@ class Check:
 RULES: dict[str, Rule] = {
     "single_face": Rule("ratio", Limits(warn_max=0.06, fail_max=0.25), Code.SEVERAL_FACES),
     "eye_distance": Rule("px", Limits(warn_min=60, fail_min=30), Code.FACE_TOO_SMALL),
-    "head_inside": Rule("ratio", Limits(warn_min=0.97, fail_min=0.90), Code.FACE_CUT_OFF),
+    "head_inside": Rule("ratio", Limits(warn_min=0.985, fail_min=0.92), Code.FACE_CUT_OFF),
     "yaw": Rule("deg", Limits(warn_min=-10, fail_min=-28, warn_max=10, fail_max=28), Code.HEAD_TURNED),
     "pitch": Rule("deg", Limits(warn_min=-14, fail_min=-30, warn_max=14, fail_max=30), Code.HEAD_TURNED),
     "roll": Rule("deg", Limits(warn_min=-20, warn_max=20)),
     "eyes_open": Rule("ratio", Limits(warn_min=0.035, fail_min=0.022), Code.EYES_CLOSED),
     "mouth_closed": Rule("ratio", Limits(warn_max=0.08)),
-    "sharpness": Rule("variance", Limits(warn_min=60, fail_min=14), Code.TOO_BLURRY),
+    "sharpness": Rule("variance", Limits(warn_min=20, fail_min=6), Code.TOO_BLURRY),
     "brightness": Rule("ratio", Limits(warn_min=0.22, fail_min=0.09, warn_max=0.82, fail_max=0.92), Code.TOO_DARK),
     "over_exposure": Rule("ratio", Limits(warn_max=0.06, fail_max=0.30), Code.TOO_BRIGHT),
     "under_exposure": Rule("ratio", Limits(warn_max=0.30, fail_max=0.75), Code.TOO_DARK),
     "even_light": Rule("ratio", Limits(warn_min=0.30)),
     "dynamic_range": Rule("bits", Limits(warn_min=5.5)),
     "natural_colour": Rule("lab", Limits(warn_max=12)),
-    "matte": Rule("ratio", Limits(warn_min=0.8)),
+    "matte": Rule("ratio", Limits(warn_min=0.95)),
 }
 
 
@@ -124,10 +128,12 @@ def judged(name: str, value: float) -> Check:
 
 
 def head_inside(face: Face, size: tuple[int, int]) -> float:
-    """The part of the head, skull estimated, that lies inside a picture of this size: 1 when all of it does."""
-    up = (face.eye_middle - face.chin) * 1.0
-    skull = face.points[list(OUTLINE), :2][_upper_half()] + up * 0.42
+    """The part of the head, skull and ears estimated, that lies inside a picture of this size: 1 when all of it does."""
+    up = face.eye_middle - face.chin
+    skull = face.points[list(OUTLINE), :2][_upper_half()] + up * SKULL_ABOVE_MESH
     points = np.vstack([face.points[list(OUTLINE), :2], skull])
+    across = (face.right_eye - face.left_eye) / face.eye_distance
+    points = points + ((points - points.mean(axis=0)) @ across)[:, None] * across * EARS_BESIDE_MESH
     hull = cv2.convexHull(points.astype(np.float32))
     frame = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], dtype=np.float32)
     common, _ = cv2.intersectConvexConvex(hull, frame)

@@ -123,7 +123,7 @@ def _to_srgb(picture: Image.Image) -> Pixels:
         picture = picture.convert("RGB")
     if profile:
         picture = _apply_profile(picture, profile)
-    return as_pixels(picture.convert("RGB"))
+    return as_pixels(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -16,6 +16,8 @@ from services.imaging.pipeline.arrays import (
     Points,
     as_pixels,
     as_plane,
+    halved,
+    shrunk,
     size_of,
 )
 from services.imaging.pipeline.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
@@ -26,10 +28,15 @@ SURE_SCORE = 0.6
 """A detection below this score is noise."""
 SURE_PRESENCE = 0.6
 """The mesh network's own opinion that there is a face."""
+OVERVIEW_SIDE = 256
+"""What the detector looks at is halved while it stays larger than this."""
+MOST_FINDS = 12
 TILE_LEVELS = (2, 4, 7)
 """How often the picture's longer side is divided when nothing was found on the whole."""
-NEIGHBOURHOOD = 5.0
-"""Faces beside the main one are looked for in a square of this many times its box."""
+NEIGHBOURHOOD = 4.0
+"""Others are looked for this many face heights around the main face."""
+CLOSE_LOOK = 3.6
+"""The side, in face heights, of the tiles that others are looked for in: a face half as high is then sure to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,14 @@ class FaceFinder:
 
     def find(self, picture: Pixels) -> Sighting:
         """All faces that matter. First the whole picture, upright and turned; then, when there is none, tile by tile."""
+        overview, factor = _overview(picture)
         for turns in (0, 1, 3, 2):
-            turned = np.rot90(picture, turns) if turns else picture
-            faces = self.meshes(turned, self.detect(turned))
+            turned, small = (as_pixels(np.rot90(one, turns)) if turns else one for one in (picture, overview))
+            faces = self.meshes(turned, [_moved(find, factor, (0, 0)) for find in self.detect(small)])
             if faces:
                 return self._upright(picture, turns, faces)
         for level in TILE_LEVELS:
-            faces = self.meshes(picture, self._detect_tiles(picture, level))
+            faces = self.meshes(picture, self._detect_tiles(picture, max(size_of(picture)) / level))
             if faces:
                 return self._upright(picture, 0, faces)
         return Sighting(0, [])
@@ -123,22 +131,29 @@ class FaceFinder:
         return Sighting(turns, self._with_neighbours(np.rot90(picture, turns) if turns else picture, faces))
 
     def _with_neighbours(self, picture: Pixels, faces: list[Face]) -> list[Face]:
+        """The faces, and those around the main one that the first look was too coarse for; largest first."""
         left, top, right, bottom = faces[0].box
-        x, y, reach = (left + right) / 2, (top + bottom) / 2, (bottom - top) * NEIGHBOURHOOD / 2
-        if 2 * reach > 0.8 * max(size_of(picture)):
+        tall = max(right - left, bottom - top)
+        if tall * CLOSE_LOOK > 0.9 * max(size_of(picture)):
             return faces
-        near = self.meshes(picture, self.detect(picture, (x - reach, y - reach, x + reach, y + reach)))
-        fresh = [face for face in near if not any(_same(face, other) for other in faces)]
-        return sorted([*faces, *fresh], key=lambda face: face.area, reverse=True)
+        overview, factor = _overview(picture, least=OVERVIEW_SIDE * max(size_of(picture)) / (tall * CLOSE_LOOK))
+        x, y, reach = (left + right) / 2 / factor, (top + bottom) / 2 / factor, tall * NEIGHBOURHOOD / factor
+        area = x - reach, y - reach, x + reach, y + reach
+        near = self._detect_tiles(overview, tall * CLOSE_LOOK / factor, area)
+        finds = [_moved(find, factor, (0, 0)) for find in near]
+        finds = [find for find in finds if not any(_overlap(find.box, as_plane(face.box)) > 0.2 for face in faces)]
+        return sorted([*faces, *self.meshes(picture, finds)], key=lambda face: face.area, reverse=True)
 
-    def _detect_tiles(self, picture: Pixels, level: int) -> list[Find]:
+    def _detect_tiles(self, picture: Pixels, side: float, area: tuple[float, float, float, float] | None = None) -> list[Find]:
+        """The best detections over square tiles of an area (the whole picture without one), which overlap."""
         width, height = size_of(picture)
-        side = max(width, height) / level
+        left, top, right, bottom = area or (0, 0, width, height)
+        left, top, right, bottom = max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom)
         finds: list[Find] = []
-        for top in _starts(height, side):
-            for left in _starts(width, side):
-                finds += self.detect(picture, (left, top, left + side, top + side))
-        return sorted(finds, key=lambda find: find.score, reverse=True)[:12]
+        for y in _starts(bottom - top, side):
+            for x in _starts(right - left, side):
+                finds += self.detect(picture, (left + x, top + y, left + x + side, top + y + side))
+        return sorted(finds, key=lambda find: find.score, reverse=True)[:MOST_FINDS]
 
 
 def network(weights: Path, file: str) -> Any:
@@ -146,6 +161,14 @@ def network(weights: Path, file: str) -> Any:
     registry.read_verified(weights, file)
     # From a path, not from the bytes: only so does OpenCV 5 give both outputs of these networks.
     return cv2.dnn.readNetFromTFLite(str(weights / file), cv2.dnn.ENGINE_CLASSIC)
+
+
+def _overview(picture: Pixels, least: float = OVERVIEW_SIDE) -> tuple[Pixels, float]:
+    """The picture halved while its longer side stays at least ``least``, and the factor back."""
+    small = picture
+    while max(size_of(small)) >= 2 * least:
+        small = halved(small)
+    return small, picture.shape[1] / small.shape[1]
 
 
 def _anchors() -> Points:
@@ -161,7 +184,7 @@ def _anchors() -> Points:
 def _letterbox(picture: Pixels, scale: float) -> Pixels:
     width, height = size_of(picture)
     size = max(1, min(DETECTOR_SIDE, round(width * scale))), max(1, min(DETECTOR_SIDE, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = shrunk(picture, size)
     canvas = np.zeros((DETECTOR_SIDE, DETECTOR_SIDE, 3), dtype=np.uint8)
     canvas[: size[1], : size[0]] = small
     return canvas
@@ -218,5 +241,5 @@ def _similarity(centre: Points, scale: float, angle: float) -> Plane:
 def _starts(length: int, side: float) -> list[float]:
     if length <= side:
         return [0.0]
-    steps = int(np.ceil((length - side) / (side / 2)))
+    steps = int(np.ceil((length - side) / (side * 0.6)))
     return [float(v) for v in np.linspace(0, length - side, steps + 1)]

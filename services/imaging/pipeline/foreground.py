@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of, take, where
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
 
 COARSE_SIDE = 288
 """The spread-out colours are found at this size: they are smooth by construction."""
@@ -22,10 +22,9 @@ def foreground(crop: Pixels, alpha: Pixels) -> Pixels:
     Both sides' colours are spread into the edge by a pyramid (push and pull); then one step of the compositing
     equation, I = alpha F + (1 - alpha) B, corrects the spread F by what it fails to explain (as in blur fusion).
     """
-    scale = min(1.0, COARSE_SIDE / max(size_of(crop)))
-    size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
-    small = as_plane(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
-    share = as_plane(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)) / np.float32(255)
+    size = fitted(size_of(crop), COARSE_SIDE)
+    small = as_plane(shrunk(crop, size))
+    share = as_plane(shrunk(alpha, size)) / np.float32(255)
     own, behind = (_enlarged(_spread(small, _fourth(weight)), crop) for weight in (share, 1 - share))
     return _corrected(crop, alpha, own, behind)
 

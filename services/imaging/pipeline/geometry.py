@@ -16,6 +16,8 @@ SMALLEST_ROLL = 0.3
 """Degrees of head roll that are left alone."""
 CROWN_OVER_EYES = 1.02
 """The skull's top lies about as far above the eye line as the chin lies below it."""
+EAR_ROOTS = 1.06
+"""From ear root to ear root a head is this much wider than the mesh, which ends on the cheeks."""
 HAIR_MARGIN = 0.008
 """Hair never comes nearer to the top edge than this part of the height."""
 USUAL_HEAD = Band(0.62, 0.70)
@@ -53,7 +55,7 @@ def measure(face: Face, alpha: Pixels) -> Head:
     chin = face.eyes_to_chin
     hair = max(_hair_over_eyes(face, alpha, roll), 0.6 * chin)
     crown = min(hair, chin * CROWN_OVER_EYES)
-    return Head(roll, hair, crown, chin, face.width, face.eye_distance, _midline(face, roll), (x, y, width - x, height - y))
+    return Head(roll, hair, crown, chin, face.width * EAR_ROOTS, face.eye_distance, _midline(face, roll), (x, y, width - x, height - y))
 
 
 def place(head: Head, spec: Spec) -> Placement:
@@ -122,7 +124,7 @@ def _outside(band: Band, value: Plane) -> Plane:
     under = np.maximum(0, low + guard - value) if low is not None else np.zeros_like(value)
     over = np.maximum(0, value - high + guard) if high is not None else np.zeros_like(value)
     pull = ((value - (low + high) / 2) / width) ** 2 if low is not None and high is not None else np.zeros_like(value)
-    return as_plane(300 * ((under + over) / 0.03) ** 2 * 0.01 + 0.05 * pull)
+    return as_plane(3 * ((under + over) / 0.03) ** 2 + 0.05 * pull)
 
 
 def _midline(face: Face, roll: float) -> float:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from services.imaging.pipeline import registry
-from services.imaging.pipeline.arrays import Pixels, Plane, as_plane
+from services.imaging.pipeline.arrays import Pixels, Plane, as_plane, shrunk
 from services.imaging.pipeline.registry import MattingModel
 from shared.kernel.errors import PocketError
 
@@ -36,7 +35,10 @@ class Matter:
 
     def alphas(self, crops: Sequence[Pixels]) -> list[Plane]:
         """The raw alpha of each crop, 0..1, in the network's own square size; nothing is stretched."""
-        tensors = [self.tensor(crop) for crop in crops]
+        return self.infer([self.tensor(crop) for crop in crops])
+
+    def infer(self, tensors: Sequence[Plane]) -> list[Plane]:
+        """The raw alpha for each of the ready-made inputs, in as few runs as the hardware likes."""
         found: list[Plane] = []
         for start in range(0, len(tensors), self.batch):
             stacked = np.stack(tensors[start : start + self.batch])
@@ -45,9 +47,7 @@ class Matter:
 
     def tensor(self, crop: Pixels) -> Plane:
         """A crop as the network wants it: square, normalised, channels first."""
-        side = self.model.side
-        shrinks = crop.shape[0] >= side
-        small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        small = shrunk(crop, (self.model.side, self.model.side))
         mean, std = (np.asarray(v, dtype=np.float32) for v in (self.model.mean, self.model.std))
         return as_plane(((as_plane(small) / 255 - mean) / std).transpose(2, 0, 1))
 

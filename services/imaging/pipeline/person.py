@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, shrunk
 from services.imaging.pipeline.faces import network
 from services.imaging.pipeline.mesh import OUTLINE, Face
 
@@ -19,8 +19,10 @@ COARSE = 128
 """Distances from the segmented person are measured at this size."""
 DEEP = 10
 """A hole in alpha is filled when part of it lies this deep (in 128ths of the crop) inside the segmented person."""
-LOOSE = 6
-"""How far outside the segmented person (in 128ths) alpha may still live: loose hair does."""
+LOOSE, TIGHT = 5.0, 0.5
+"""How far outside the segmented person (in 128ths) alpha may still live: loose hair does. Tight when matting is astray."""
+ASTRAY = 0.05
+"""Matting is astray when it takes this much of the person's area from where the segmentation sees nobody (usual: 0.005)."""
 
 
 class PersonFinder:
@@ -31,7 +33,7 @@ class PersonFinder:
 
     def person(self, crop: Pixels) -> Plane:
         """How much each part of the crop looks like a person, 0..1, 256 x 256."""
-        small = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        small = shrunk(crop, (SIDE, SIDE))
         self._network.setInput(as_plane(as_plane(small).transpose(2, 0, 1)[None] / 255))
         return as_plane(self._network.forward()[0, 0])
 
@@ -42,8 +44,15 @@ def gated(alpha: Plane, person: Plane, face: Face, crop_size: tuple[int, int]) -
     likely = as_plane(cv2.resize(person, (side, side), interpolation=cv2.INTER_LINEAR))
     outline = _outline(face, crop_size, side)
     filled = np.maximum(np.maximum(alpha, _holes(alpha, likely)), outline)
-    filled = as_plane(filled * _gate(np.maximum(likely, outline)))
+    reach = TIGHT if astray(alpha, likely) > ASTRAY else LOOSE
+    filled = as_plane(filled * _gate(np.maximum(likely, outline), reach))
     return as_plane(filled * _connected(filled, outline))
+
+
+def astray(alpha: Plane, person: Plane) -> float:
+    """How much alpha lies where the segmentation sees nobody, as a part of the person's area."""
+    likely = _enlarged(person, alpha.shape[0])
+    return float((alpha * (likely < 0.3)).sum() / max(1.0, float(likely.sum())))
 
 
 def coverage(alpha: Plane, face: Face, crop_size: tuple[int, int]) -> float:
@@ -79,10 +88,10 @@ def _holes(alpha: Plane, likely: Plane) -> Plane:
     return as_plane(cv2.GaussianBlur(as_plane(chosen * _steep(likely)), (0, 0), side / 250))
 
 
-def _gate(likely: Plane) -> Plane:
-    """1 on and near the person, falling to 0 beyond the reach of loose hair."""
+def _gate(likely: Plane, reach: float) -> Plane:
+    """1 on the person and up to ``reach`` beside it, falling to 0 soon after."""
     away = _enlarged(_distance(_coarse(likely) < 0.3), likely.shape[0])
-    return as_plane(np.clip((LOOSE + 2 - away) / 2, 0, 1))
+    return as_plane(np.clip((reach + 2 - away) / 2, 0, 1))
 
 
 def _distance(inside: npt.NDArray[np.bool_]) -> Plane:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of, take, where
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
 
 GUIDE_SIDE = 448
 """The filter's coefficients are found at this size; they are smooth, so only their product with the photo is full size."""
@@ -49,9 +49,8 @@ def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:
 
 def _coefficients(alpha: Plane, crop: Pixels) -> Plane:
     """Local linear model alpha = slope . colour + offset, averaged over the windows that hold a pixel; four channels."""
-    scale = min(1.0, GUIDE_SIDE / max(size_of(crop)))
-    size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
-    guide = as_plane(cv2.resize(crop, size, interpolation=cv2.INTER_AREA)) / np.float32(255)
+    size = fitted(size_of(crop), GUIDE_SIDE)
+    guide = as_plane(shrunk(crop, size)) / np.float32(255)
     rough = _enlarged(alpha, size)
     unsure = ((rough > 0.01) & (rough < 0.99)).astype(np.uint8)
     band = where(np.asarray(cv2.dilate(unsure, np.ones((4 * RADIUS + 1, 4 * RADIUS + 1), np.uint8)) > 0))

@@ -22,7 +22,7 @@ from services.imaging.pipeline import (
     registry,
 )
 from services.imaging.pipeline import sheet as sheets
-from services.imaging.pipeline.arrays import Pixels, as_pixels, size_of
+from services.imaging.pipeline.arrays import Pixels, as_pixels, shrunk, size_of
 from services.imaging.pipeline.checks import Check
 from services.imaging.pipeline.cutout import Cutout, pack
 from services.imaging.pipeline.decode import Photo, decode
@@ -36,7 +36,7 @@ from services.imaging.pipeline.person import PersonFinder
 from services.imaging.pipeline.preview import preview
 from shared.kernel.errors import Code, PhotoRejected
 
-HEAD_PX = 480
+HEAD_PX = 440
 """A head is kept at most this high (skull to chin): enough for 600 px photos, small enough to render at once."""
 REACH = (1.25, 1.15, 1.25, 1.65)
 """How far the crop goes from the eyes: left, up, right, down, in head heights."""
@@ -128,6 +128,10 @@ class Studio:
         alphas = self._matter.alphas([one.crop for one in prepared])
         return [self._cut(one, alpha) for one, alpha in zip(prepared, alphas, strict=True)]
 
+    def bare_inference(self, prepared: Sequence[Prepared]) -> None:
+        """The matting network alone, on the same crops: what the rest of the pipeline is measured against."""
+        self._matter.infer([self._matter.tensor(one.crop) for one in prepared])
+
     def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
         """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
         spec, head = order.spec, cutout.head
@@ -145,12 +149,13 @@ class Studio:
 
     def _cut(self, prepared: Prepared, raw: Any) -> Cutout:
         crop, face = prepared.crop, prepared.face
-        covered = person.coverage(raw, face, size_of(crop))
-        whole = person.gated(raw, self._people.person(crop), face, size_of(crop))
+        likely = self._people.person(crop)
+        trust = person.coverage(raw, face, size_of(crop)) * max(0.0, 1 - person.astray(raw, likely))
+        whole = person.gated(raw, likely, face, size_of(crop))
         alpha = refine.refine(whole, crop)
         colours = foreground.foreground(crop, alpha)
         head = geometry.measure(face, alpha)
-        found = [*prepared.checks, checks.judged("matte", covered)]
+        found = [*prepared.checks, checks.judged("matte", trust)]
         model = {"name": self._matter.model.name, "version": self._matter.model.version}
         pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
         analysis = {"faces": list(prepared.faces), "pose": pose, "checks": [one.to_dict() for one in found], "model": model}
@@ -193,11 +198,10 @@ def _cropped(picture: Pixels, faces: list[Face], pose: Pose, found: list[Check])
     x, y = (float(v) for v in face.eye_middle)
     left, top = max(0, int(x - REACH[0] * unit)), max(0, int(y - REACH[1] * unit))
     right, bottom = min(width, int(x + REACH[2] * unit) + 1), min(height, int(y + REACH[3] * unit) + 1)
-    crop = as_pixels(picture[top:bottom, left:right])
     scale = min(1.0, HEAD_PX / (2 * face.eyes_to_chin))
-    if scale < 1:
-        size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
-        crop = as_pixels(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
+    size = max(4, round((right - left) * scale) // 4 * 4), max(4, round((bottom - top) * scale) // 4 * 4)
+    right, bottom = left + round(size[0] / scale), top + round(size[1] / scale)
+    crop = shrunk(as_pixels(picture[top:bottom, left:right]), size)
     boxes = tuple(_shown_box(one, width, height, main=one is face) for one in faces)
     return Prepared(crop, face.moved(scale, (left, top)), pose, tuple(found), boxes, top == 0)
 

@@ -1,0 +1,74 @@
+"""The pipeline's own cost: a photo made ready, against nothing but the matting network's inference, same weights and threads.
+
+``python bench/pipeline.py [--rounds N] [--threads N]`` prints medians in milliseconds and the ratio of the two. The rounds
+alternate, so that a noisy machine disturbs both alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from services.imaging.pipeline.cutout import Cutout
+from services.imaging.pipeline.order import RenderOrder
+from services.imaging.pipeline.studio import Studio, StudioSettings
+from tests.portraits import builders
+
+PHOTOS: dict[str, Callable[[], bytes]] = {
+    "astronaut 0.3 Mpx": lambda: builders.portrait("astronaut"),
+    "obama 1.0 Mpx": lambda: builders.portrait("obama"),
+    "biden 2.1 Mpx": lambda: builders.portrait("biden"),
+    "obama 11 Mpx": builders.large,
+}
+ORDER = {"spec": "cn-id-card", "background": "blue"}
+
+
+def measure(studio: Studio, content: bytes, rounds: int) -> dict[str, float]:
+    """Median milliseconds of each part, over ``rounds`` alternating rounds after one to warm up."""
+    taken: dict[str, list[float]] = {}
+    order = RenderOrder.parse(ORDER)
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        prepared = studio.prepare(content)
+        ready = time.perf_counter()
+        stored = studio.matte([prepared])[0].to_bytes()
+        matted = time.perf_counter()
+        studio.bare_inference([prepared])
+        bare = time.perf_counter()
+        studio.render(Cutout.from_bytes(stored), order)
+        done = time.perf_counter()
+        for name, value in {
+            "prepare": ready - start,
+            "matte": matted - ready,
+            "whole": matted - start,
+            "bare": bare - matted,
+            "render": done - bare,
+        }.items():
+            taken.setdefault(name, []).append(1000 * value)
+    return {name: statistics.median(values[1:]) for name, values in taken.items()} | {"kB": len(stored) / 1000}
+
+
+def main() -> None:
+    """Prints one line a photo, and the ratio over all of them."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--threads", type=int, default=1)
+    chosen = arguments.parse_args()
+    studio = Studio.load(StudioSettings(threads=chosen.threads))
+    results = {name: measure(studio, build(), chosen.rounds) for name, build in PHOTOS.items()}
+    print(f"{'photo':20}{'prepare':>9}{'matte':>9}{'whole':>9}{'bare':>9}{'ratio':>7}{'render':>8}{'cutout kB':>11}")
+    for name, row in results.items():
+        times = f"{row['prepare']:9.1f}{row['matte']:9.1f}{row['whole']:9.1f}{row['bare']:9.1f}"
+        print(f"{name:20}{times}{row['whole'] / row['bare']:7.2f}{row['render']:8.1f}{row['kB']:11.0f}")
+    whole, bare = (sum(row[part] for row in results.values()) for part in ("whole", "bare"))
+    print(f"whole pipeline over bare inference, {chosen.threads} thread(s): {whole / bare:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Portraits that everybody may use, and the files that are built from them."""
