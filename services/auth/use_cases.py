@@ -158,9 +158,7 @@ def forget_subject(event: retention.DataRemoved, parts: AuthParts) -> None:
         if tx.first_time(AUTH_PURGES.queue, event.message_id):
             tx.fence(event.subject_id)
             counts = tx.delete_subject(event.subject_id)
-            tx.publish(
-                contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts)
-            )
+            tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
 
 
 def count_subject(request: contract.CountSubject, parts: AuthParts) -> contract.Count:

@@ -53,7 +53,9 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
-async def caller_of(request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Caller:
+async def caller_of(
+    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Caller:
     """The subject that calls; raises what its token deserves."""
     return await parts_of(request).access.caller(authorization)
 
@@ -61,7 +63,9 @@ async def caller_of(request: Request, authorization: Annotated[str | None, Heade
 def idempotency_key(
     key: Annotated[
         str | None,
-        Header(alias="Idempotency-Key", description="The same key and body give the same answer; another body gives 409."),
+        Header(
+            alias="Idempotency-Key", description="The same key and body give the same answer; another body gives 409."
+        ),
     ] = None,
 ) -> str | None:
     """The client's idempotency key, if it sent a usable one."""

@@ -162,7 +162,9 @@ class Worker:
         if error is not None:
             kind = str(error.actual_code) if isinstance(error, PocketError) else type(error).__name__
             detail = error.detail if isinstance(error, PocketError) else wire.where(error)
-            logger.warning("job not done", attempt=delivery.attempt, verdict=judgement.verdict, error=kind, detail=detail)
+            logger.warning(
+                "job not done", attempt=delivery.attempt, verdict=judgement.verdict, error=kind, detail=detail
+            )
         if judgement.verdict is Verdict.BURY:
             self._show_failure(delivery)
         queue_name = delivery.listener.queue if delivery.listener else "?"

@@ -156,7 +156,9 @@ class WorkerBus:
         if channel is None or delivery.listener is None:
             return
         if judgement.verdict is Verdict.RETRY:
-            self._move(channel, delivery, delivery.listener.retry_queue(judgement.delay_seconds), delivery.attempt + 1, error)
+            self._move(
+                channel, delivery, delivery.listener.retry_queue(judgement.delay_seconds), delivery.attempt + 1, error
+            )
         elif judgement.verdict is Verdict.BURY:
             self._move(channel, delivery, delivery.listener.dead_queue, delivery.attempt, error)
         channel.basic_ack(delivery.tag)

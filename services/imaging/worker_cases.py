@@ -283,7 +283,9 @@ def _renderable(photo: Photo | None, call: contract.MakeRender) -> Photo:
     if photo.state in (PhotoState.UPLOADING, PhotoState.DELETING):
         raise NotFound("photo")
     if photo.state is not PhotoState.READY:
-        raise Conflict(f"the photo is {photo.state}", public_extra={"status": photo.state, "reasons": list(photo.reasons)})
+        raise Conflict(
+            f"the photo is {photo.state}", public_extra={"status": photo.state, "reasons": list(photo.reasons)}
+        )
     return photo
 
 
@@ -320,4 +322,3 @@ def _drop_render(render: Render, parts: WorkerParts) -> None:
         tx.delete_render(render.render_id)
         tx.forget_object(render.file_key)
         tx.forget_object(render.preview_key)
-

@@ -190,9 +190,7 @@ def _save(purge: Purge, steps: list[Step], tx: RetentionTransaction) -> None:
     if purge.subject_id is None:
         return
     if Step.ASK_PARTICIPANTS in steps:
-        tx.publish(
-            contract.PurgeRequested(subject_id=purge.subject_id, purge_id=purge.purge_id, reason=purge.reason)
-        )
+        tx.publish(contract.PurgeRequested(subject_id=purge.subject_id, purge_id=purge.purge_id, reason=purge.reason))
     if Step.ASK_IDENTITY in steps:
         tx.publish(contract.DataRemoved(subject_id=purge.subject_id, purge_id=purge.purge_id))
 

@@ -43,7 +43,9 @@ class Expired(BadSignature):
     """Truly signed, but past its time."""
 
 
-def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, kind: str = "JWT", issuer: str | None = None) -> dict[str, Any]:
+def verify(
+    token: str, keys: Mapping[str, Ed25519PublicKey], *, kind: str = "JWT", issuer: str | None = None
+) -> dict[str, Any]:
     """The payload of a compact JWS signed by one of ``keys``; raises :class:`BadSignature`, :class:`Expired`.
 
     Only EdDSA is accepted, whatever the header says: ``none`` and key confusion end here.
@@ -53,7 +55,9 @@ def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, kind: str = "JWT
         key = keys.get(header.get("kid", ""))
         if key is None or header.get("typ") != kind:
             raise BadSignature("unknown key or another kind of token")
-        payload: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], issuer=issuer, options={"verify_aud": False})
+        payload: dict[str, Any] = jwt.decode(
+            token, key, algorithms=[ALGORITHM], issuer=issuer, options={"verify_aud": False}
+        )
     except jwt.ExpiredSignatureError as error:
         raise Expired("past its time") from error
     except (jwt.PyJWTError, ValueError) as error:

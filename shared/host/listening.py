@@ -100,9 +100,9 @@ class _ListenerQueue(SharedExtension, ProviderCollector):
         return result, exc_info
 
     def _move(self, message: Message, queue: str, attempt: int, error: BaseException | None) -> None:
-        with pools.producers[Connection(self.container.config["AMQP_URI"], transport_options={"confirm_publish": True})].acquire(
-            block=True, timeout=10
-        ) as producer:
+        with pools.producers[
+            Connection(self.container.config["AMQP_URI"], transport_options={"confirm_publish": True})
+        ].acquire(block=True, timeout=10) as producer:
             producer.publish(
                 _bytes_of(message),
                 routing_key=queue,
@@ -172,4 +172,6 @@ def _kind_of(error: BaseException | None) -> str:
 
 def _tell(queue: str, error: BaseException, attempt: int, verdict: Verdict) -> None:
     detail = error.detail if isinstance(error, PocketError) else wire.where(error)
-    logger.warning("message not handled", queue=queue, attempt=attempt, verdict=verdict, error=_kind_of(error), detail=detail)
+    logger.warning(
+        "message not handled", queue=queue, attempt=attempt, verdict=verdict, error=_kind_of(error), detail=detail
+    )

@@ -89,10 +89,14 @@ MEANINGS: dict[Code, Meaning] = {
         415, False, "请上传 JPEG、PNG、WebP 或 HEIC 照片", "Upload a JPEG, PNG, WebP or HEIC photo"
     ),
     Code.TOO_LARGE: Meaning(413, False, "照片不能超过 20 MB", "The photo may be 20 MB at most"),
-    Code.TOO_MANY_PIXELS: Meaning(413, False, "照片不能超过 5000 万像素", "The photo may have 50 million pixels at most"),
+    Code.TOO_MANY_PIXELS: Meaning(
+        413, False, "照片不能超过 5000 万像素", "The photo may have 50 million pixels at most"
+    ),
     Code.CORRUPT_IMAGE: Meaning(422, False, "照片已损坏，请换一张", "The photo is damaged, choose another"),
     Code.NO_FACE: Meaning(422, False, "没有找到人脸，请正对镜头重拍", "No face was found; face the camera and retake"),
-    Code.SEVERAL_FACES: Meaning(422, False, "照片里有多张人脸，请单独拍摄", "Several faces were found; be alone in the photo"),
+    Code.SEVERAL_FACES: Meaning(
+        422, False, "照片里有多张人脸，请单独拍摄", "Several faces were found; be alone in the photo"
+    ),
     Code.FACE_TOO_SMALL: Meaning(422, False, "人脸太小，请靠近一些", "The face is too small; move closer"),
     Code.FACE_CUT_OFF: Meaning(422, False, "头部没有拍全，请离远一些", "The head is cut off; move back a little"),
     Code.TOO_BLURRY: Meaning(422, False, "照片太模糊，请拿稳重拍", "The photo is blurred; hold still and retake"),
@@ -118,7 +122,9 @@ class PocketError(Exception):
 
     code: ClassVar[Code] = Code.INTERNAL
 
-    def __init__(self, detail: str = "", *, code: Code | None = None, public_extra: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, code: Code | None = None, public_extra: dict[str, object] | None = None
+    ) -> None:
         self.actual_code = code or self.code
         self.detail = detail
         self.public_extra = public_extra or {}

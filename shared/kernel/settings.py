@@ -50,7 +50,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="POCKETID_", extra="ignore", hide_input_in_errors=True)
 
-    profile: Literal["local", "production"] = Field("production", description="`local` allows stand-ins; `production` refuses them")
+    profile: Literal["local", "production"] = Field(
+        "production", description="`local` allows stand-ins; `production` refuses them"
+    )
     process: str = Field("pocketid", description="the process's name in logs and metrics")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much is logged")
 
@@ -90,7 +92,9 @@ class StoreSettings(Settings):
 class MasterKeySettings(Settings):
     """Who may unwrap the subjects' data keys."""
 
-    master_keys: SecretStr = Field(description="`kid:base64(32 bytes)[,...]`, current first; wraps each subject's data key")
+    master_keys: SecretStr = Field(
+        description="`kid:base64(32 bytes)[,...]`, current first; wraps each subject's data key"
+    )
 
     @field_validator("master_keys")
     @classmethod
@@ -102,7 +106,9 @@ class MasterKeySettings(Settings):
 class TombstoneSettings(Settings):
     """Who keeps a fence: recognises an erased subject without naming it."""
 
-    tombstone_key: SecretStr = Field(description="base64(32 bytes); keys the hash that a fence keeps of an erased subject")
+    tombstone_key: SecretStr = Field(
+        description="base64(32 bytes); keys the hash that a fence keeps of an erased subject"
+    )
 
     @field_validator("tombstone_key")
     @classmethod
@@ -115,7 +121,9 @@ class AuthSettings(BrokerSettings, MasterKeySettings, TombstoneSettings):
     """The auth service."""
 
     auth_dsn: SecretStr = Field(description="auth's own database, `postgresql://role:password@host:port/db`")
-    token_signing_keys: SecretStr = Field(description="`kid:base64(Ed25519 seed)[,...]`, current first; signs access tokens")
+    token_signing_keys: SecretStr = Field(
+        description="`kid:base64(Ed25519 seed)[,...]`, current first; signs access tokens"
+    )
     access_token_seconds: Annotated[int, Field(ge=30, le=3600)] = Field(600, description="life of an access token")
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = Field(60, description="life of an unused refresh token")
 
@@ -130,8 +138,12 @@ class ImagingSettings(BrokerSettings, StoreSettings, TombstoneSettings):
     """The imaging service."""
 
     imaging_dsn: SecretStr = Field(description="imaging's own database")
-    upload_grace_seconds: Annotated[int, Field(ge=10)] = Field(600, description="an upload not finished by then is swept away")
-    unlock_policy: Literal["free", "paid"] = Field("free", description="`paid` keeps a render's file behind an entitlement")
+    upload_grace_seconds: Annotated[int, Field(ge=10)] = Field(
+        600, description="an upload not finished by then is swept away"
+    )
+    unlock_policy: Literal["free", "paid"] = Field(
+        "free", description="`paid` keeps a render's file behind an entitlement"
+    )
 
 
 class WorkerSettings(ImagingSettings, MasterKeySettings):
@@ -139,10 +151,14 @@ class WorkerSettings(ImagingSettings, MasterKeySettings):
 
     weights_dir: Path | None = Field(None, description="model weights; default `<sys.prefix>/share/pocketid/weights`")
     matting_model: str = Field("u2netp", description="a name on the model allow-list")
-    worker_provider: Literal["cpu", "cuda"] = Field("cpu", description="ONNX Runtime provider; `cuda` refuses a silent fallback")
+    worker_provider: Literal["cpu", "cuda"] = Field(
+        "cpu", description="ONNX Runtime provider; `cuda` refuses a silent fallback"
+    )
     worker_threads: Annotated[int, Field(ge=1, le=64)] = Field(1, description="threads of one inference")
     worker_batch: Annotated[int, Field(ge=1, le=64)] = Field(1, description="photos matted in one inference")
-    worker_max_rss_mb: Annotated[int, Field(ge=200)] = Field(1024, description="a worker above this drains and is replaced")
+    worker_max_rss_mb: Annotated[int, Field(ge=200)] = Field(
+        1024, description="a worker above this drains and is replaced"
+    )
 
 
 class RetentionSettings(BrokerSettings, StoreSettings, TombstoneSettings):
@@ -150,8 +166,12 @@ class RetentionSettings(BrokerSettings, StoreSettings, TombstoneSettings):
 
     retention_dsn: SecretStr = Field(description="retention's own database")
     receipt_key: SecretStr = Field(description="base64(32 bytes); makes receipts that cannot be guessed")
-    certificate_signing_keys: SecretStr = Field(description="`kid:base64(Ed25519 seed)[,...]`, current first; signs certificates")
-    purge_deadline_seconds: Annotated[int, Field(ge=5)] = Field(900, description="a purge not completed by then is `stuck`, with an alert")
+    certificate_signing_keys: SecretStr = Field(
+        description="`kid:base64(Ed25519 seed)[,...]`, current first; signs certificates"
+    )
+    purge_deadline_seconds: Annotated[int, Field(ge=5)] = Field(
+        900, description="a purge not completed by then is `stuck`, with an alert"
+    )
 
     @field_validator("receipt_key")
     @classmethod
@@ -173,7 +193,9 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings):
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8080, description="port the gateway binds")
     device_pepper: SecretStr = Field(description="base64(32 bytes); keys the hash that stands for a device id")
     max_upload_bytes: Annotated[int, Field(ge=1024)] = Field(20 * 1024 * 1024, description="largest upload")
-    max_concurrent_uploads: Annotated[int, Field(ge=1)] = Field(16, description="uploads held in memory at once, a gateway process")
+    max_concurrent_uploads: Annotated[int, Field(ge=1)] = Field(
+        16, description="uploads held in memory at once, a gateway process"
+    )
     rpc_timeout_seconds: Annotated[float, Field(gt=0)] = Field(5.0, description="longest wait for a service's answer")
     rate_guests_per_device: Annotated[int, Field(ge=1)] = Field(30, description="new guests an hour from one device")
     rate_guests_per_address: Annotated[int, Field(ge=1)] = Field(600, description="new guests an hour from one address")

@@ -52,9 +52,7 @@ def rpc_exchange() -> Exchange:
 
 def queues_of(listener: Listener) -> Iterator[QueueSpec]:
     """The dead queue, the waiting queues and the queue itself of one listener, in the order to declare them."""
-    yield QueueSpec(
-        listener.dead_queue, {"x-queue-type": "quorum"}, bindings=((DEAD_EXCHANGE, listener.dead_queue),)
-    )
+    yield QueueSpec(listener.dead_queue, {"x-queue-type": "quorum"}, bindings=((DEAD_EXCHANGE, listener.dead_queue),))
     for delay in RETRY_DELAYS_SECONDS:
         yield QueueSpec(
             listener.retry_queue(delay),

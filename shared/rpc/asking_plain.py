@@ -73,7 +73,12 @@ class _Line:
         self._reply_to = str(uuid4())
         self._replies: dict[str, bytes] = {}
         replies = kombu.Queue(
-            f"rpc.reply-{self._reply_to}", rpc_exchange(), routing_key=self._reply_to, exclusive=True, auto_delete=True, durable=False
+            f"rpc.reply-{self._reply_to}",
+            rpc_exchange(),
+            routing_key=self._reply_to,
+            exclusive=True,
+            auto_delete=True,
+            durable=False,
         )
         consumer = kombu.Consumer(self._channel, queues=[replies], on_message=self._on_reply, no_ack=True)
         consumer.consume()
@@ -109,7 +114,9 @@ class _Line:
 
     def _on_reply(self, message: Message) -> None:
         body = message.body
-        self._replies[str(message.properties.get("correlation_id"))] = body.encode() if isinstance(body, str) else bytes(body)
+        self._replies[str(message.properties.get("correlation_id"))] = (
+            body.encode() if isinstance(body, str) else bytes(body)
+        )
 
 
 def _hang_up(line: _Line | None) -> None:

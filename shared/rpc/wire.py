@@ -33,7 +33,12 @@ def encode_reply(result: BaseModel | None, error: BaseException | None) -> bytes
     if error is not None:
         known = error if isinstance(error, PocketError) else PocketError(type(error).__name__)
         arguments = [str(known.actual_code), known.detail, known.public_extra]
-        wrong = {"exc_type": "PocketError", "exc_path": ERROR_PATH, "exc_args": arguments, "value": str(known.actual_code)}
+        wrong = {
+            "exc_type": "PocketError",
+            "exc_path": ERROR_PATH,
+            "exc_args": arguments,
+            "value": str(known.actual_code),
+        }
     answer = result.model_dump(mode="json") if result is not None and error is None else None
     return json.dumps({"result": answer, "error": wrong}, separators=(",", ":")).encode()
 

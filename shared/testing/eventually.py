@@ -9,7 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], accept: Callable[[T], bool] = bool, *, within: float = 30.0, every: float = 0.05) -> T:
+def eventually(
+    look: Callable[[], T], accept: Callable[[T], bool] = bool, *, within: float = 30.0, every: float = 0.05
+) -> T:
     """What ``look`` returns once ``accept`` takes it; raises ``AssertionError`` with the last sight after ``within`` s."""
     deadline = time.monotonic() + within
     while True:

@@ -66,9 +66,7 @@ async def policy_version(document: Document, version: str, request: Request, par
 
 
 async def _policy(document: str, version: str | None, request: Request, parts: Parts) -> PolicyAnswer:
-    text = await parts.asker.ask(
-        auth.PolicyText(document=document, version=version, language=language_of(request))
-    )
+    text = await parts.asker.ask(auth.PolicyText(document=document, version=version, language=language_of(request)))
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.markdown)
     return PolicyAnswer(
         version=text.version,

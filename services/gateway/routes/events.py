@@ -27,7 +27,9 @@ LOOK_BACK_MILLISECONDS = 120_000
 async def events(
     caller: CurrentCaller,
     parts: GatewayParts,
-    last_event_id: Annotated[str | None, Header(description="continue after this event; nothing in between is lost")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="continue after this event; nothing in between is lost")
+    ] = None,
 ) -> EventSourceResponse:
     """`photo.ready`, `photo.rejected`, `photo.failed`, `purge.completed` of this subject, as they happen (SSE)."""
     after = parse_id(last_event_id, "Last-Event-ID") if last_event_id else _recently()

@@ -20,9 +20,19 @@ router = APIRouter(prefix="/v1", tags=["guests and sessions"])
 class GuestRequest(BaseModel):
     """A device starts, or comes back with its secret."""
 
-    device_id: Annotated[UUID, Field(description="The device's UUID. Only a keyed hash of it is ever kept.", examples=["6fa459ea-ee8a-4ca4-894e-db77e160355e"])]
-    policy_version: Annotated[str | None, Field(description="The privacy policy version the person agreed to", examples=["2026-11-24"])] = None
-    guest_secret: Annotated[str | None, Field(max_length=200, description="What was given at the first start; lets the guest resume")] = None
+    device_id: Annotated[
+        UUID,
+        Field(
+            description="The device's UUID. Only a keyed hash of it is ever kept.",
+            examples=["6fa459ea-ee8a-4ca4-894e-db77e160355e"],
+        ),
+    ]
+    policy_version: Annotated[
+        str | None, Field(description="The privacy policy version the person agreed to", examples=["2026-11-24"])
+    ] = None
+    guest_secret: Annotated[
+        str | None, Field(max_length=200, description="What was given at the first start; lets the guest resume")
+    ] = None
 
 
 class RefreshRequest(BaseModel):
@@ -39,7 +49,9 @@ class TokensAnswer(BaseModel):
     access_token: str
     expires_in: int = Field(description="seconds", examples=[600])
     refresh_token: str
-    guest_secret: str | None = Field(None, description="Keep it: without it this device starts anew and the old stash is purged")
+    guest_secret: str | None = Field(
+        None, description="Keep it: without it this device starts anew and the old stash is purged"
+    )
 
 
 class MeAnswer(BaseModel):
@@ -51,7 +63,9 @@ class MeAnswer(BaseModel):
     consents: list[dict[str, str]]
 
 
-@router.post("/guests", status_code=201, responses={200: {"model": TokensAnswer, "description": "the same guest again"}})
+@router.post(
+    "/guests", status_code=201, responses={200: {"model": TokensAnswer, "description": "the same guest again"}}
+)
 async def start_guest(
     body: GuestRequest, request: Request, response: Response, parts: GatewayParts, key: IdempotencyKey
 ) -> TokensAnswer:
@@ -95,4 +109,7 @@ async def me(caller: CurrentCaller, parts: GatewayParts) -> MeAnswer:
 
 
 def _shown(answer: auth.Tokens, secret: str | None) -> TokensAnswer:
-    return TokensAnswer(**answer.model_dump(include={"subject_id", "kind", "access_token", "expires_in", "refresh_token"}), guest_secret=secret)
+    return TokensAnswer(
+        **answer.model_dump(include={"subject_id", "kind", "access_token", "expires_in", "refresh_token"}),
+        guest_secret=secret,
+    )

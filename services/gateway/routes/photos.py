@@ -64,7 +64,11 @@ _FORM = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or HEIC; up to 20 MB and 50 megapixels"}
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "JPEG, PNG, WebP or HEIC; up to 20 MB and 50 megapixels",
+                        }
                     },
                 }
             }

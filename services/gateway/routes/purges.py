@@ -21,7 +21,9 @@ class PurgeStarted(BaseModel):
     """A purge is on its way."""
 
     purge_id: UUID
-    receipt: str = Field(description="Shows the purge's progress without a login; cannot be guessed, holds nothing personal")
+    receipt: str = Field(
+        description="Shows the purge's progress without a login; cannot be guessed, holds nothing personal"
+    )
     receipt_url: str
 
 
@@ -33,7 +35,9 @@ class PurgeProgress(BaseModel):
     reason: str = Field(examples=["stash_wiped"])
     timeline: list[dict[str, str]]
     counts: dict[str, int] = Field(examples=[{"imaging.photos": 1, "imaging.objects": 4, "auth.sessions": 1}])
-    certificate: dict[str, Any] | None = Field(None, description="`jws` is signed (Ed25519); `payload` is its content, for reading")
+    certificate: dict[str, Any] | None = Field(
+        None, description="`jws` is signed (Ed25519); `payload` is its content, for reading"
+    )
 
 
 class Keys(BaseModel):

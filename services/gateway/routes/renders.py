@@ -23,7 +23,9 @@ _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
 class RenderRequest(BaseModel):
     """What the finished photo should be: a spec, or a size of one's own."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"spec": "one-inch", "background": "blue"}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"spec": "one-inch", "background": "blue"}]}
+    )
 
     spec: str | None = Field(None, max_length=80, examples=["one-inch"])
     width_mm: float | None = Field(None, gt=0)

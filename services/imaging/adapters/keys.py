@@ -33,4 +33,3 @@ class AskedKeys:
     def fence(self, subject_id: UUID) -> None:
         """Forget it: a fence was seen."""
         self._cache.fence(subject_id)
-

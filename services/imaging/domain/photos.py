@@ -27,9 +27,7 @@ class PhotoState(StrEnum):
 MOVES: dict[PhotoState, frozenset[PhotoState]] = {
     PhotoState.UPLOADING: frozenset({PhotoState.QUEUED, PhotoState.DELETING}),
     PhotoState.QUEUED: frozenset({PhotoState.PROCESSING, PhotoState.FAILED, PhotoState.DELETING}),
-    PhotoState.PROCESSING: frozenset(
-        {PhotoState.READY, PhotoState.REJECTED, PhotoState.FAILED, PhotoState.DELETING}
-    ),
+    PhotoState.PROCESSING: frozenset({PhotoState.READY, PhotoState.REJECTED, PhotoState.FAILED, PhotoState.DELETING}),
     PhotoState.READY: frozenset({PhotoState.DELETING}),
     PhotoState.REJECTED: frozenset({PhotoState.DELETING}),
     # An operator replays the job of a photo that failed.

@@ -174,4 +174,3 @@ def complete(purge: Purge, now: datetime, certificate: str) -> Purge:
 def left_over(absence: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """What proofs of absence found after all, by ``participant.kind``; empty when everything is gone."""
     return {f"{who}.{kind}": n for who, counts in absence.items() for kind, n in counts.items() if n}
-
