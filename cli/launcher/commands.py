@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -82,8 +81,8 @@ def logs(
     files = sorted(folder.glob(f"{name or '*'}.log"))
     if not files:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or "none yet"
-        _fail(f"there is no log of {name or 'any process'}; logs: {known}")
-    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])  # noqa: S606, S607  # tail is the viewer
+        raise _fail(f"there is no log of {name or 'any process'}; logs: {known}")
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])  # noqa: S606  # tail is the viewer
 
 
 def env(as_json: JsonOption = False) -> None:
@@ -96,18 +95,21 @@ def run(
     photo: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The portrait to use.")] = None,
 ) -> None:
     """Starts the system, takes a portrait through the whole journey, then serves until Ctrl-C."""
-    from cli.journey import take_journey
+    from cli.journey import PhotoRefused, take_journey
 
     system = _system()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for interrupt in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(interrupt, signal.default_int_handler)
     was_up = system.is_up()
     try:
         _or_exit(lambda: system.up(Steps()))
         gateway = str(overview(system)["gateway"])
-        take_journey(gateway, photo, system.folder.journey)
+        try:
+            _or_exit(lambda: take_journey(gateway, photo, system.folder.journey), PhotoRefused)
+        except PhotoRefused as refused:
+            typer.echo(f"pocketid: {refused}", err=True)
         typer.echo(f"\nServing {gateway} (API: {gateway}/docs). Ctrl-C stops it.")
-        while system.is_up():
-            time.sleep(1)
+        _wait_while_up(system)
     except KeyboardInterrupt:
         typer.echo("")
     finally:
@@ -115,21 +117,29 @@ def run(
             _or_exit(lambda: system.down(Steps()))
 
 
+def _wait_while_up(system: System) -> None:
+    while system.is_up():
+        time.sleep(1)
+    raise _fail(f"the system was stopped; see {system.folder.logs / 'supervisord.log'}")
+
+
 def _system() -> System:
     return System(RunFolder.from_environment(os.environ))
 
 
-def _or_exit(act: Callable[[], T]) -> T:
+def _or_exit(act: Callable[[], T], *passed_on: type[LauncherError]) -> T:
+    """What ``act`` returns; ends the command with one clear line when it fails, unless the caller handles that failure."""
     try:
         return act()
+    except passed_on:
+        raise
     except LauncherError as error:
-        _fail(str(error))
-        raise typer.Exit(1) from error
+        raise _fail(str(error)) from error
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> SystemExit:
     typer.echo(f"pocketid: {message}", err=True)
-    sys.exit(1)
+    return SystemExit(1)
 
 
 def _as_lines(view: dict[str, Any], prefix: str = "") -> str:

@@ -37,6 +37,6 @@ def assign(folder: RunFolder, names: Iterable[str]) -> dict[str, int]:
 
 def _free_port(taken: set[int]) -> int:
     while True:
-        port = random.choice(CHOICE)  # noqa: S311  # not a secret
+        port = random.choice(CHOICE)
         if port not in taken and is_free(port):
             return port
