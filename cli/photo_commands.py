@@ -28,7 +28,9 @@ def make(
     photo: PhotoArgument,
     spec: Annotated[str, typer.Option(help="The spec's id: see 'pocketid specs'.")] = "one-inch",
     background: Annotated[str, typer.Option(help="white, blue, red, #RRGGBB, original, transparent, ...")] = "",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file, or for a folder the folder, to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file, or for a folder the folder, to write.")
+    ] = None,
     sheet: Annotated[str, typer.Option(help="Print many on one paper: six-inch, a4, ...")] = "",
     as_json: JsonOption = False,
 ) -> None:

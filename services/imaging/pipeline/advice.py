@@ -7,7 +7,10 @@ Texts = tuple[str, str]
 ADVICE: dict[str, Texts] = {
     "single_face": ("请单独拍摄，画面里不要有其他人", "Be alone in the picture"),
     "eye_distance": ("请靠近一些，让脸占画面更大的部分", "Move closer, so that your face fills more of the picture"),
-    "head_inside": ("请离远一些，把整个头和头发都拍进画面", "Move back, so that your whole head and hair are in the picture"),
+    "head_inside": (
+        "请离远一些，把整个头和头发都拍进画面",
+        "Move back, so that your whole head and hair are in the picture",
+    ),
     "yaw": ("请正对镜头，不要侧脸", "Face the camera straight on, do not turn your head"),
     "pitch": ("请把镜头放在与眼睛同高处，不要抬头或低头", "Hold the camera at eye level; do not look up or down"),
     "roll": ("请把头摆正，双眼保持水平", "Hold your head upright, eyes level"),
@@ -21,9 +24,18 @@ ADVICE: dict[str, Texts] = {
     "dynamic_range": ("请在光线充足处重拍，不要使用滤镜", "Retake in good light, without a filter"),
     "natural_colour": ("请在自然光下拍摄，避免彩色灯光", "Use natural light, no coloured lamps"),
     "matte": ("请换一个与衣服、头发颜色不同的背景重拍", "Retake in front of a background unlike your hair and clothes"),
-    "hair_inside": ("头顶头发超出画面，请离远一些重拍", "Your hair leaves the picture at the top; move back and retake"),
-    "shoulders_inside": ("肩膀超出画面，已自动延伸；离远一些效果更好", "Your shoulders leave the picture; they were extended"),
-    "resolution": ("原图偏小，成片会略模糊；请靠近一些重拍", "The photo is small for this size; move closer and retake"),
+    "hair_inside": (
+        "头顶头发超出画面，请离远一些重拍",
+        "Your hair leaves the picture at the top; move back and retake",
+    ),
+    "shoulders_inside": (
+        "肩膀超出画面，已自动延伸；离远一些效果更好",
+        "Your shoulders leave the picture; they were extended",
+    ),
+    "resolution": (
+        "原图偏小，成片会略模糊；请靠近一些重拍",
+        "The photo is small for this size; move closer and retake",
+    ),
     "head_height": ("头部大小无法符合规格，请离远一些并把肩膀拍进画面", "The head cannot be made to fit; move back"),
     "head_width": ("脸宽不在规格范围内", "The face's width is outside the spec's range"),
     "eye_line": ("眼睛高度不在规格范围内", "The eyes' height is outside the spec's range"),
@@ -32,7 +44,10 @@ ADVICE: dict[str, Texts] = {
     "eyes_width": ("双眼间距不在规格范围内", "The distance between the eyes is outside the spec's range"),
     "file_kb": ("文件大小不在规格范围内", "The file's size is outside the spec's range"),
     "background": ("此规格要求其他背景颜色", "This spec asks for another background"),
-    "background_edit": ("有的办理机构不接受更换过背景的照片", "Some offices refuse photos whose background was replaced"),
+    "background_edit": (
+        "有的办理机构不接受更换过背景的照片",
+        "Some offices refuse photos whose background was replaced",
+    ),
     "retouching": ("此规格不接受修饰过的照片", "This spec does not accept retouched photos"),
 }
 

@@ -69,7 +69,12 @@ def _background(order: RenderOrder) -> dict[str, Any]:
     free = order.spec.category in ("general", "custom")
     verdict = "pass" if fits or free else "warn"
     shown = background.colours[0] if background.kind == "colour" else background.kind
-    check: dict[str, Any] = {"id": "background", "value": shown, "unit": "colour", "threshold": {"allowed": list(allowed)}}
+    check: dict[str, Any] = {
+        "id": "background",
+        "value": shown,
+        "unit": "colour",
+        "threshold": {"allowed": list(allowed)},
+    }
     check["verdict"] = verdict
     if verdict != "pass":
         check["advice"] = advice.for_check("background")

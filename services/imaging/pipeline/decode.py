@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 
-from shared.pictures import sniff
 from services.imaging.pipeline.arrays import Pixels, as_pixels, size_of
-from shared.pictures.sniff import MAX_BYTES, MAX_PIXELS, Format, Size, peek
 from shared.kernel.errors import Code, PhotoRejected
+from shared.pictures import sniff
+from shared.pictures.sniff import MAX_BYTES, MAX_PIXELS, Format, Size, peek
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,7 +74,7 @@ def _open(content: bytes, kind: Format) -> Image.Image:
 
         heif = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=True)
         _judge_pixels(heif.size)
-        return heif.to_pillow()
+        return cast("Image.Image", heif.to_pillow())
     from PIL import Image
 
     return Image.open(io.BytesIO(content), formats=[kind.value.upper()])

@@ -60,7 +60,9 @@ def _search(picture: Pixels, dpi: int, window: Band, least: int) -> Encoded:
     return found
 
 
-def _best_below(picture: Pixels, dpi: int, window: Band, subsampling: str, qualities: tuple[int, int]) -> Encoded | None:
+def _best_below(
+    picture: Pixels, dpi: int, window: Band, subsampling: str, qualities: tuple[int, int]
+) -> Encoded | None:
     """The highest of the qualities whose file is not too large: by halving, since size grows with quality."""
     low, high = qualities
     best: Encoded | None = None

@@ -31,7 +31,7 @@ SURE_PRESENCE = 0.6
 OVERVIEW_SIDE = 256
 """What the detector looks at is halved while it stays larger than this."""
 MOST_FINDS = 12
-TILE_LEVELS = (2, 4, 7)
+TILE_LEVELS = (2, 5, 10)
 """How often the picture's longer side is divided when nothing was found on the whole."""
 NEIGHBOURHOOD = 4.0
 """Others are looked for this many face heights around the main face."""
@@ -102,11 +102,17 @@ class FaceFinder:
 
     def mesh(self, picture: Pixels, find: Find) -> Face:
         """The 468 points on one detection: once from its box, once more from the first answer, which is steadier."""
-        centre, side = find.box.reshape(2, 2).mean(axis=0), float(max(find.box[2] - find.box[0], find.box[3] - find.box[1]))
+        centre, side = (
+            find.box.reshape(2, 2).mean(axis=0),
+            float(max(find.box[2] - find.box[0], find.box[3] - find.box[1])),
+        )
         points, presence = self._mesh_at(picture, centre, side * 1.5, _angle(find.points[0], find.points[1]))
         if presence >= 0.2:
             low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
-            left, right = points[list(LEFT_EYE_CORNERS), :2].mean(axis=0), points[list(RIGHT_EYE_CORNERS), :2].mean(axis=0)
+            left, right = (
+                points[list(LEFT_EYE_CORNERS), :2].mean(axis=0),
+                points[list(RIGHT_EYE_CORNERS), :2].mean(axis=0),
+            )
             points, presence = self._mesh_at(
                 picture, as_plane((low + high) / 2), float(max(high - low)) * 1.5, _angle(left, right)
             )
@@ -144,10 +150,12 @@ class FaceFinder:
         finds = [find for find in finds if not any(_overlap(find.box, as_plane(face.box)) > 0.2 for face in faces)]
         return sorted([*faces, *self.meshes(picture, finds)], key=lambda face: face.area, reverse=True)
 
-    def _detect_tiles(self, picture: Pixels, side: float, area: tuple[float, float, float, float] | None = None) -> list[Find]:
+    def _detect_tiles(
+        self, picture: Pixels, side: float, area: tuple[float, float, float, float] | None = None
+    ) -> list[Find]:
         """The best detections over square tiles of an area (the whole picture without one), which overlap."""
         width, height = size_of(picture)
-        left, top, right, bottom = area or (0, 0, width, height)
+        left, top, right, bottom = area or (0.0, 0.0, float(width), float(height))
         left, top, right, bottom = max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom)
         finds: list[Find] = []
         for y in _starts(bottom - top, side):
@@ -238,7 +246,7 @@ def _similarity(centre: Points, scale: float, angle: float) -> Plane:
     return as_plane(np.hstack([turn, move[:, None]]))
 
 
-def _starts(length: int, side: float) -> list[float]:
+def _starts(length: float, side: float) -> list[float]:
     if length <= side:
         return [0.0]
     steps = int(np.ceil((length - side) / (side * 0.6)))

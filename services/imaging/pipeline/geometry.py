@@ -55,7 +55,16 @@ def measure(face: Face, alpha: Pixels) -> Head:
     chin = face.eyes_to_chin
     hair = max(_hair_over_eyes(face, alpha, roll), 0.6 * chin)
     crown = min(hair, chin * CROWN_OVER_EYES)
-    return Head(roll, hair, crown, chin, face.width * EAR_ROOTS, face.eye_distance, _midline(face, roll), (x, y, width - x, height - y))
+    return Head(
+        roll,
+        hair,
+        crown,
+        chin,
+        face.width * EAR_ROOTS,
+        face.eye_distance,
+        _midline(face, roll),
+        (x, y, width - x, height - y),
+    )
 
 
 def place(head: Head, spec: Spec) -> Placement:

@@ -26,7 +26,9 @@ class ProviderRefused(PocketError):
 class Matter:
     """One loaded matting network."""
 
-    def __init__(self, weights: Path, model: MattingModel, *, threads: int, provider: str, batch: int | None = None) -> None:
+    def __init__(
+        self, weights: Path, model: MattingModel, *, threads: int, provider: str, batch: int | None = None
+    ) -> None:
         self.model = model
         self.batch = batch or BATCH[provider]
         self._session = _session(_content(weights, model), threads, provider, dynamic=self.batch > 1)
@@ -83,7 +85,9 @@ def _session(content: bytes, threads: int, provider: str, *, dynamic: bool) -> A
     options.log_severity_level = 3
     wanted = PROVIDERS[provider]
     if wanted not in onnxruntime.get_available_providers():
-        raise ProviderRefused(f"{provider} was asked for, this ONNX Runtime has {onnxruntime.get_available_providers()}")
+        raise ProviderRefused(
+            f"{provider} was asked for, this ONNX Runtime has {onnxruntime.get_available_providers()}"
+        )
     session = onnxruntime.InferenceSession(_dynamic(content) if dynamic else content, options, providers=[wanted])
     if session.get_providers()[0] != wanted:
         raise ProviderRefused(f"{provider} was asked for, {session.get_providers()[0]} is what loaded")

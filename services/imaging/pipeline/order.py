@@ -12,7 +12,19 @@ from services.imaging.specs.catalogue import Paper
 from services.imaging.specs.model import HEX, Band, Spec
 from shared.kernel.errors import BadRequest, Code, PocketError
 
-KNOWN = {"spec", "width_mm", "height_mm", "width_px", "height_px", "background", "beautify", "sheet", "format", "max_kb", "dpi"}
+KNOWN = {
+    "spec",
+    "width_mm",
+    "height_mm",
+    "width_px",
+    "height_px",
+    "background",
+    "beautify",
+    "sheet",
+    "format",
+    "max_kb",
+    "dpi",
+}
 FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png"}
 SIDE_PX = (32, 4000)
 SIDE_MM = (5.0, 300.0)
@@ -67,7 +79,9 @@ class RenderOrder:
         background = parse_background(body.get("background") or spec.backgrounds[0])
         kind = _format(body, spec, background)
         beautify = _beautify(body.get("beautify"), spec)
-        return cls(spec, background, kind, spec.dpi, _window(body, spec), beautify, _sheet(body.get("sheet"), background))
+        return cls(
+            spec, background, kind, spec.dpi, _window(body, spec), beautify, _sheet(body.get("sheet"), background)
+        )
 
 
 def parse_background(wanted: object) -> Background:

@@ -49,7 +49,9 @@ def matting_model(name: str) -> MattingModel:
     entries = {entry["name"]: entry for entry in _registry()["matting"]}
     if name not in entries:
         allowed = ", ".join(sorted(entries))
-        raise WeightsMissing(f"matting model {name!r} is not allowed: its licence was not cleared; use one of {allowed}")
+        raise WeightsMissing(
+            f"matting model {name!r} is not allowed: its licence was not cleared; use one of {allowed}"
+        )
     entry = entries[name]
     return MattingModel(**{**entry, "mean": tuple(entry["mean"]), "std": tuple(entry["std"])})
 

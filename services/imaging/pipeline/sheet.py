@@ -57,9 +57,7 @@ def draw(photo: Pixels, layout: Layout, dpi: int) -> Pixels:
     return canvas
 
 
-def _grid(
-    sheet: tuple[float, float], photo: tuple[float, float], gap: float, margin: float, turned: bool
-) -> Layout:
+def _grid(sheet: tuple[float, float], photo: tuple[float, float], gap: float, margin: float, turned: bool) -> Layout:
     counts = [int((sheet[i] - 2 * margin + gap + 1e-6) // (photo[i] + gap)) for i in (0, 1)]
     columns, rows = (max(0, count) for count in counts)
     used = columns * (photo[0] + gap) - gap, rows * (photo[1] + gap) - gap

@@ -101,7 +101,11 @@ class Studio:
         weights = Path(wanted.weights_dir)
         cv2.setNumThreads(wanted.threads)
         matter = Matter(
-            weights, registry.matting_model(wanted.model), threads=wanted.threads, provider=wanted.provider, batch=wanted.batch
+            weights,
+            registry.matting_model(wanted.model),
+            threads=wanted.threads,
+            provider=wanted.provider,
+            batch=wanted.batch,
         )
         return cls(FaceFinder(weights), PersonFinder(weights), matter)
 
@@ -158,7 +162,12 @@ class Studio:
         found = [*prepared.checks, checks.judged("matte", trust)]
         model = {"name": self._matter.model.name, "version": self._matter.model.version}
         pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
-        analysis = {"faces": list(prepared.faces), "pose": pose, "checks": [one.to_dict() for one in found], "model": model}
+        analysis = {
+            "faces": list(prepared.faces),
+            "pose": pose,
+            "checks": [one.to_dict() for one in found],
+            "model": model,
+        }
         hair_cut = prepared.at_top and bool((alpha[0] > 127).sum() > 0.1 * face.width)
         return pack(crop, colours, alpha, face, head, hair_cut=hair_cut, analysis=analysis)
 

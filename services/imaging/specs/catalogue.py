@@ -62,7 +62,7 @@ def papers() -> dict[str, Paper]:
     for entry in _read("papers.toml")["paper"]:
         width, height = entry["mm"]
         paper = Paper(entry["id"], entry["zh"], entry["en"], (width, height))
-        found |= {name: paper for name in (paper.id, *entry.get("also", ()))}
+        found |= dict.fromkeys((paper.id, *entry.get("also", ())), paper)
     return found
 
 

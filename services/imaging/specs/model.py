@@ -67,7 +67,18 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as the API and ``pocketid specs --json`` show it; rules that do not exist are left out."""
-        names = ("id", "category", "dpi", "px_rule", "confidence", "source", "notes", "head_top", "quality_min", "format")
+        names = (
+            "id",
+            "category",
+            "dpi",
+            "px_rule",
+            "confidence",
+            "source",
+            "notes",
+            "head_top",
+            "quality_min",
+            "format",
+        )
         shown: dict[str, Any] = {name: getattr(self, name) for name in (*names, "retouching", "background_edit")}
         shown |= {"name": {"zh": self.zh, "en": self.en}, "backgrounds": list(self.backgrounds)}
         shown |= {"width_px": self.px[0], "height_px": self.px[1]}
