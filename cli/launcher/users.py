@@ -55,7 +55,9 @@ def as_user(user: str, reached: Iterable[Path]) -> tuple[str, ...]:
         {folder for path in reached for folder in path.resolve().parents if not folder.stat().st_mode & 0o001}
     )
     if closed and _may_pass_everywhere():
-        return (*prefix, "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+        # Without the securebit, access(2) ignores the capability, and Mnesia asks access(2) whether it may write.
+        keep = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+        return (*prefix, *keep, "--securebits", "+no_setuid_fixup")
     for folder in closed:
         folder.chmod(folder.stat().st_mode | 0o001)
     return prefix
