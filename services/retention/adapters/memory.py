@@ -1,0 +1,108 @@
+"""Retention's data in memory, and witnesses that say what a test has them say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.retention.domain.purges import Purge, PurgeState
+from shared.kernel.clock import Clock, utc_now
+from shared.kernel.errors import Unavailable
+from shared.kernel.personal import Secret
+from shared.testing.faults import Hook, calm
+from shared.testing.memory_work import ConstraintBroken, MemoryState, MemoryTransaction, MemoryWork
+
+Counter = Callable[[UUID], Mapping[str, int]]
+"""What a participant answers when asked what is left of a subject."""
+
+
+@dataclass
+class RetentionState(MemoryState):
+    """Retention's tables."""
+
+    purges: dict[UUID, Purge] = field(default_factory=dict)
+
+
+class MemoryRetention(MemoryTransaction[RetentionState]):
+    """One transaction on retention's tables."""
+
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Nobody else is here to wait for."""
+
+    def add_purge(self, purge: Purge) -> None:
+        """A new purge."""
+        if purge.purge_id in self.state.purges or self.purge_of_tombstone(purge.tombstone) is not None:
+            raise ConstraintBroken("purge or tombstone twice")
+        self._put(purge)
+
+    def purge(self, purge_id: UUID) -> Purge | None:
+        """A purge by id."""
+        return self.state.purges.get(purge_id)
+
+    def purge_of_tombstone(self, tombstone: bytes) -> Purge | None:
+        """The purge of a subject."""
+        return next((purge for purge in self.state.purges.values() if purge.tombstone == tombstone), None)
+
+    def save_purge(self, purge: Purge) -> None:
+        """A purge's new state and facts."""
+        if purge.purge_id in self.state.purges:
+            self._put(purge)
+
+    def purges_due(self, now: datetime, limit: int) -> list[Purge]:
+        """Purges that are neither completed nor stuck and should be looked at."""
+        due = [purge for purge in self._unsettled() if purge.next_look_at <= now]
+        return sorted(due, key=lambda purge: purge.next_look_at)[:limit]
+
+    def purges_listed(self, state: str | None, limit: int) -> list[Purge]:
+        """Purges for operators, newest first."""
+        listed = [purge for purge in self.state.purges.values() if state is None or purge.state == state]
+        return sorted(listed, key=lambda purge: purge.requested_at, reverse=True)[:limit]
+
+    def purge_figures(self, now: datetime) -> tuple[int, float]:
+        """How many purges are stuck, and the age in seconds of the oldest that is not completed."""
+        pending = [purge for purge in self.state.purges.values() if purge.state is not PurgeState.COMPLETED]
+        oldest = min((purge.requested_at for purge in pending), default=now)
+        stuck = sum(purge.state is PurgeState.STUCK for purge in pending)
+        return stuck, (now - oldest).total_seconds()
+
+    def _unsettled(self) -> list[Purge]:
+        settled = (PurgeState.COMPLETED, PurgeState.STUCK)
+        return [purge for purge in self.state.purges.values() if purge.state not in settled]
+
+    def _put(self, purge: Purge) -> None:
+        completed = purge.state is PurgeState.COMPLETED
+        if completed != (purge.subject_id is None) or completed != (purge.certificate is not None):
+            raise ConstraintBroken("a completed purge has a certificate and names nobody; any other is the contrary")
+        # JSON keeps the timeline's milliseconds only, as PostgreSQL's twin does.
+        timeline = tuple((state, _milliseconds(moment)) for state, moment in purge.timeline)
+        self.state.purges[purge.purge_id] = replace(purge, timeline=timeline, counts=dict(purge.counts))
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    utc = moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def memory_retention(
+    tombstone_key: Secret[bytes], *, clock: Clock = utc_now, hook: Hook = calm
+) -> MemoryWork[RetentionState, MemoryRetention]:
+    """Retention's work in memory, empty."""
+    return MemoryWork(RetentionState(), MemoryRetention, tombstone_key, clock=clock, hook=hook)
+
+
+class MemoryWitnesses:
+    """Asks each participant's counter; one that is not there does not answer (and is never taken for empty)."""
+
+    def __init__(self, counters: Mapping[str, Counter]) -> None:
+        self.counters = dict(counters)
+        self.asked: list[str] = []
+
+    def count(self, participant: str, subject_id: UUID) -> Mapping[str, int]:
+        """The participant's own count, by kind; raises ``unavailable`` when it does not answer."""
+        self.asked.append(participant)
+        counter = self.counters.get(participant)
+        if counter is None:
+            raise Unavailable(f"{participant} does not answer")
+        return counter(subject_id)
