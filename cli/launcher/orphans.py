@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,15 @@ import psutil
 
 from cli.launcher.run_folder import RunFolder, write_private
 
-GRACE_SECONDS = 8.0
+AFTER_KILL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process is asked to end, and how long it may take."""
+
+    signal: str = "TERM"
+    seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +48,22 @@ def find(folder: RunFolder) -> list[Orphan]:
     return alive
 
 
-def end(orphans: Iterable[Orphan], stop_signals: Mapping[str, str]) -> None:
-    """Ask each process to end, with its own signal (TERM unless the table says otherwise), then end it and its children."""
-    processes: list[psutil.Process] = []
+def end(orphans: Iterable[Orphan], endings: Mapping[str, Ending]) -> None:
+    """Ask each process to end, in its own way and with the time it may take; then end it and its children."""
+    families: list[tuple[float, list[psutil.Process]]] = []
     for orphan in orphans:
+        ending = endings.get(orphan.name, Ending())
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(orphan.pid)
-            processes += [process, *process.children(recursive=True)]
-            process.send_signal(signal.Signals[f"SIG{stop_signals.get(orphan.name, 'TERM')}"])
-    _, stubborn = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
-    for process in stubborn:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+            families.append((ending.seconds, [process, *process.children(recursive=True)]))
+            process.send_signal(signal.Signals[f"SIG{ending.signal}"])
+    asked = time.monotonic()
+    for seconds, family in sorted(families, key=lambda one: one[0]):
+        _, stubborn = psutil.wait_procs(family, timeout=max(0.0, asked + seconds - time.monotonic()))
+        for process in stubborn:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=AFTER_KILL_SECONDS)
 
 
 def forget(folder: RunFolder) -> None:

@@ -15,7 +15,7 @@ from cli.launcher.supervisor import Supervisor
 
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
-ENDS_THAT_TELL = 5
+ENDS_THAT_TELL = 3
 """A process that ended this often while we wait will not come up by waiting longer."""
 
 LOG_LINES = 8

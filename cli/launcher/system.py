@@ -181,9 +181,9 @@ class System:
         if left:
             with steps.step(f"ending what a crash left: {_listed(orphan.name for orphan in left)}"):
                 stages = {one.name: one.stage for one in self._remembered()} | {"supervisord": DOOR + 1}
-                signals = {one.name: one.stop_signal for one in self._remembered()}
+                endings = {one.name: orphans.Ending(one.stop_signal, one.stop_seconds) for one in self._remembered()}
                 for stage in sorted(set(stages.values()), reverse=True):
-                    orphans.end([orphan for orphan in left if stages.get(orphan.name, DOOR) == stage], signals)
+                    orphans.end([orphan for orphan in left if stages.get(orphan.name, DOOR) == stage], endings)
         for part in own_parts(self.folder):
             part.clean_up()
         orphans.forget(self.folder)
