@@ -30,6 +30,7 @@ class Listener:
     queue: str
     events: tuple[type[Event], ...] = ()
     commands: tuple[type[Command], ...] = ()
+    delays_seconds: tuple[int, ...] = RETRY_DELAYS_SECONDS
 
     @property
     def dead_queue(self) -> str:

@@ -37,7 +37,7 @@ class _ListenerQueue(SharedExtension, ProviderCollector):
         super().__init__()
         self.listener = listener
         self.listeners = (listener,)
-        self.policy = DeliveryPolicy()
+        self.policy = DeliveryPolicy(listener.delays_seconds)
 
     @property
     def sharing_key(self) -> tuple[type, str]:

@@ -14,7 +14,6 @@ from shared.contracts.queues import (
     DEAD_EXCHANGE,
     DELIVERY_LIMIT,
     EVENTS_EXCHANGE,
-    RETRY_DELAYS_SECONDS,
     RPC_EXCHANGE,
     Listener,
 )
@@ -53,7 +52,7 @@ def rpc_exchange() -> Exchange:
 def queues_of(listener: Listener) -> Iterator[QueueSpec]:
     """The dead queue, the waiting queues and the queue itself of one listener, in the order to declare them."""
     yield QueueSpec(listener.dead_queue, {"x-queue-type": "quorum"}, bindings=((DEAD_EXCHANGE, listener.dead_queue),))
-    for delay in RETRY_DELAYS_SECONDS:
+    for delay in listener.delays_seconds:
         yield QueueSpec(
             listener.retry_queue(delay),
             {

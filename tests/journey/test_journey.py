@@ -10,7 +10,7 @@ import jwt
 import pytest
 from PIL import Image
 
-from shared.crypto.signing import public_keys, verify
+from shared.crypto.signing import BadSignature, public_keys, verify
 from tests.portraits import builders
 from tests.system import scan
 from tests.system.client import Guest
@@ -210,7 +210,7 @@ def _assert_certificate(guest: Guest, purge: dict, *, photos: int, renders: int)
     assert all(number == 0 for counts in content["left"].values() for number in counts.values())
     assert guest.subject_id not in str(content)
     body = purge["certificate"]["jws"].rsplit(".", 1)[0]
-    with pytest.raises(Exception, match="Signature|BadSignature|signature"):
+    with pytest.raises(BadSignature):
         verify(body + "." + "A" * 86, public_keys(published), kind="purge-certificate+jwt")
     assert jwt.get_unverified_header(purge["certificate"]["jws"])["alg"] == "EdDSA"
     states = [step["status"] for step in purge["timeline"]]

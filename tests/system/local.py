@@ -79,6 +79,10 @@ class LocalSystem:
             process.send_signal(signal.SIGKILL)
         return pid
 
+    def environment_of(self, name: str) -> dict[str, str]:
+        """The environment that a part was started with, for a process of the test's own in its place."""
+        return dict(psutil.Process(self.pid(name)).environ())
+
     def stop(self, *names: str) -> None:
         """Have the process manager stop parts; they stay down."""
         self.supervisor.stop(names, 30)

@@ -1,0 +1,194 @@
+"""Published iff committed, handled exactly once in effect, failed visibly: on the real broker, with real deaths."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from uuid import UUID, uuid4
+
+import pika
+import pytest
+
+from shared.contracts.base import encode
+from shared.contracts.queues import EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
+from shared.messaging.dead import Fate, walk
+from shared.testing.eventually import eventually
+from tests.portraits import builders
+from tests.system.client import Guest
+from tests.system.local import LocalSystem
+
+pytestmark = pytest.mark.chaos
+Say = Callable[..., UUID]
+
+
+def publish(system: LocalSystem, exchange: str, routing_key: str, body: bytes) -> None:
+    """Put bytes on the broker, whoever would have."""
+    connection = pika.BlockingConnection(pika.URLParameters(system.env["amqp"]))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.basic_publish(exchange, routing_key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+    connection.close()
+
+
+# ---- the outbox
+
+
+def test_what_a_service_committed_goes_out_although_it_died(system: LocalSystem) -> None:
+    """The relay is frozen, so the job waits in the outbox; service and relay are killed: the photo is ready all the same."""
+    guest = Guest(system.gateway)
+    system.freeze("imaging-relay")
+    photo_id = guest.uploaded(builders.portrait("biden"))
+    assert len(system.sql("imaging", "SELECT 1 FROM outbox")) == 1
+    system.kill("imaging")
+    system.kill("imaging-relay")
+    system.wait_ready("imaging", "imaging-relay")
+    assert guest.settled(photo_id)["status"] == "ready"
+    eventually(lambda: system.sql("imaging", "SELECT 1 FROM outbox"), lambda rows: rows == [])
+
+
+def test_a_message_published_twice_is_told_once(system: LocalSystem) -> None:
+    """The relay cannot delete what it published (as if it died in between) and publishes again: one effect, one event."""
+    guest = Guest(system.gateway)
+    stream = guest.events()
+    system.sql(
+        "imaging",
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'died'; END $$;"
+        "CREATE TRIGGER die BEFORE DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    try:
+        photo_id = guest.uploaded(builders.portrait("biden"))
+        guest.settled(photo_id)
+        [(message_id,)] = system.sql("imaging", "SELECT message_id FROM outbox WHERE routing_key = %s", MATTE_FREE.queue)
+    finally:
+        system.sql("imaging", "DROP FUNCTION die() CASCADE")
+    eventually(lambda: system.sql("imaging", "SELECT 1 FROM outbox"), lambda rows: rows == [])
+    known = system.sql("imaging", "SELECT consumer FROM inbox WHERE message_id = %s", message_id)
+    assert known == [("imaging.matte",)]
+    another = guest.uploaded(builders.portrait("obama"))
+    told = [next(stream)["data"]["photo_id"], next(stream)["data"]["photo_id"]]
+    stream.close()
+    assert told == [photo_id, another]
+
+
+# ---- the inbox, retries and the dead
+
+
+@pytest.fixture
+def probe(system: LocalSystem) -> Iterator[Say]:
+    """A service whose handler fails on demand; gives a function that says an event to it."""
+    from tests.chaos.probe import LISTENER, ProbeHappened
+
+    system.sql(
+        "imaging",
+        "CREATE TABLE probe_effects (message_id uuid); CREATE TABLE probe_tries (at timestamptz DEFAULT now());"
+        "CREATE TABLE probe_orders (fail boolean); INSERT INTO probe_orders VALUES (false)",
+    )
+    environment = system.environment_of("imaging") | {"POCKETID_HEALTH_PORT": "0"}
+    process = subprocess.Popen([sys.executable, "-m", "tests.chaos.probe"], env=environment, stderr=subprocess.DEVNULL)
+
+    def say(message_id: UUID | None = None) -> UUID:
+        event = ProbeHappened(subject_id=uuid4(), **({"message_id": message_id} if message_id else {}))
+        publish(system, EVENTS_EXCHANGE, ProbeHappened.type, encode(event))
+        return event.message_id
+
+    try:
+        eventually(lambda: _is_bound(system, LISTENER.queue), within=30)
+        yield say
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        system.sql("imaging", "DROP TABLE probe_effects, probe_tries, probe_orders")
+
+
+def test_the_same_event_twice_has_one_effect(system: LocalSystem, probe: Say) -> None:
+    """The inbox row is written in the transaction of the effect; the second delivery finds it."""
+    message_id = probe()
+    eventually(lambda: _effects(system), lambda rows: len(rows) == 1)
+    probe(message_id)
+    marker = probe()
+    eventually(lambda: _effects(system), lambda rows: marker in rows)
+    assert _effects(system).count(message_id) == 1
+
+
+def test_a_failed_handler_leaves_no_trace_is_retried_buried_and_replayed(system: LocalSystem, probe: Say) -> None:
+    """Two delays, so three tries, then the dead queue; no inbox row, no half effect; replayed, it has its one effect."""
+    from tests.chaos.probe import LISTENER
+
+    system.sql("imaging", "UPDATE probe_orders SET fail = true")
+    message_id = probe()
+    letters = eventually(
+        lambda: [letter for letter, _ in walk(system.env["amqp"], [LISTENER], lambda _: Fate.KEEP)],
+        lambda found: len(found) == 1,
+        within=30,
+    )
+    assert (letters[0].message_id, letters[0].attempts, letters[0].error) == (str(message_id), 3, "RuntimeError")
+    assert len(system.sql("imaging", "SELECT 1 FROM probe_tries")) == 3
+    assert _effects(system) == []
+    assert system.sql("imaging", "SELECT 1 FROM inbox WHERE message_id = %s", message_id) == []
+
+    system.sql("imaging", "UPDATE probe_orders SET fail = false")
+    walk(system.env["amqp"], [LISTENER], lambda _: Fate.REPLAY)
+    eventually(lambda: _effects(system), lambda rows: rows == [message_id])
+    assert walk(system.env["amqp"], [LISTENER], lambda _: Fate.KEEP) == []
+
+
+def test_a_handler_that_recovers_is_not_buried(system: LocalSystem, probe: Say) -> None:
+    """Failing once, succeeding at the next try: one effect, nothing among the dead."""
+    from tests.chaos.probe import LISTENER
+
+    system.sql("imaging", "UPDATE probe_orders SET fail = true")
+    message_id = probe()
+    eventually(lambda: system.sql("imaging", "SELECT 1 FROM probe_tries"))
+    system.sql("imaging", "UPDATE probe_orders SET fail = false")
+    eventually(lambda: _effects(system), lambda rows: rows == [message_id])
+    assert walk(system.env["amqp"], [LISTENER], lambda _: Fate.KEEP) == []
+
+
+@pytest.mark.parametrize("body", [b"\x00\xff not json", b'{"specversion":"1.0"}', b'{"type": "no.such.thing.v1"}'])
+def test_what_cannot_be_decoded_is_buried_and_the_service_lives(system: LocalSystem, body: bytes) -> None:
+    """It goes straight to the dead, where `pocketid dead list` shows it and `pocketid dead drop` ends it."""
+    before = system.pid("retention")
+    publish(system, "", RETENTION_PURGES.queue, body)
+    shown = eventually(lambda: _dead(system, RETENTION_PURGES.queue), lambda found: len(found) == 1)
+    assert shown[0]["type"] == "undecodable"
+    assert body.decode(errors="replace") not in json.dumps(shown)
+    system.pocketid("dead", "drop", "--all", "--queue", RETENTION_PURGES.queue)
+    assert _dead(system, RETENTION_PURGES.queue) == []
+    assert system.pid("retention") == before
+    guest = Guest(system.gateway)
+    guest.certified(guest.wipe().json()["receipt"])
+
+
+def test_a_buried_job_is_replayed_by_the_operator(system: LocalSystem) -> None:
+    """A job that its photo's state does not allow is buried at once; mended and replayed, the photo becomes ready."""
+    guest = Guest(system.gateway)
+    system.freeze("imaging-relay")
+    photo_id = guest.uploaded(builders.portrait("biden"))
+    system.sql("imaging", "UPDATE photos SET state = 'uploading' WHERE photo_id = %s", photo_id)
+    system.thaw("imaging-relay")
+    [letter] = eventually(lambda: _dead(system, MATTE_FREE.queue), lambda found: len(found) == 1)
+    system.sql("imaging", "UPDATE photos SET state = 'queued' WHERE photo_id = %s", photo_id)
+    assert "replayed: 1" in system.pocketid("dead", "replay", letter["message_id"])
+    assert guest.settled(photo_id)["status"] == "ready"
+    assert _dead(system, MATTE_FREE.queue) == []
+
+
+def _effects(system: LocalSystem) -> list[UUID]:
+    return [row[0] for row in system.sql("imaging", "SELECT message_id FROM probe_effects")]
+
+
+def _dead(system: LocalSystem, queue: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(system.pocketid("dead", "list", "--json", "--queue", queue))
+    return found
+
+
+def _is_bound(system: LocalSystem, queue: str) -> bool:
+    connection = pika.BlockingConnection(pika.URLParameters(system.env["amqp"]))
+    try:
+        return bool(connection.channel().queue_declare(queue, passive=True).method.consumer_count)
+    except pika.exceptions.ChannelClosedByBroker:
+        return False
+    finally:
+        connection.close()
