@@ -14,6 +14,7 @@ import psutil
 from cli.launcher.run_folder import RunFolder, write_private
 
 AFTER_KILL_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,30 @@ def end(orphans: Iterable[Orphan], endings: Mapping[str, Ending]) -> None:
             process.send_signal(signal.Signals[f"SIG{ending.signal}"])
     asked = time.monotonic()
     for seconds, family in sorted(families, key=lambda one: one[0]):
-        _, stubborn = psutil.wait_procs(family, timeout=max(0.0, asked + seconds - time.monotonic()))
-        for process in stubborn:
+        for process in _still_running(family, until=asked + seconds):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(stubborn, timeout=AFTER_KILL_SECONDS)
+        _still_running(family, until=time.monotonic() + AFTER_KILL_SECONDS)
 
 
 def forget(folder: RunFolder) -> None:
     """Remove every record."""
     for path in folder.pids.glob("*"):
         path.unlink()
+
+
+def _still_running(processes: list[psutil.Process], until: float) -> list[psutil.Process]:
+    """Wait for them to end; those that have not by then. One that only waits to be reaped has ended: init may be slow."""
+    while (left := [process for process in processes if _runs(process)]) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _started(pid: int) -> str | None:
