@@ -104,7 +104,8 @@ class Worker:
             deliveries = self._next_batch()
             if not deliveries:
                 return
-            self._matte(deliveries)
+            with metrics.JOB_SECONDS.time():
+                self._matte(deliveries)
             self._look_at_memory()
 
     def _next_batch(self) -> list[Delivery]:

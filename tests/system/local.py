@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ class LocalSystem:
         """Kill a part the hard way (it and its children); its old process id. The supervisor brings it back."""
         pid = self.pid(name)
         for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
-            process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
         return pid
 
     def environment_of(self, name: str) -> dict[str, str]:

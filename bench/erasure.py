@@ -1,0 +1,102 @@
+"""Claim: a stash of 200 objects is unreadable at once and gone, with a certificate, seconds later, many at a time.
+
+Baseline: the object store's own bulk delete of as many objects, nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import UUID
+
+from minio.deleteobjects import DeleteObject
+
+from bench.figures import claim, local_system, median, percentile
+from shared.kernel.ids import new_id
+from tests.system.client import Guest
+from tests.system.local import LocalSystem
+
+OBJECTS = 200
+
+
+def plant(system: LocalSystem, guest: Guest) -> None:
+    """Give the guest 50 photos of 4 objects each, rows and sealed-looking bytes."""
+    bucket = system.env["s3"]["bucket"]
+    keys = []
+    for _ in range(OBJECTS // 4):
+        photo_id = new_id()
+        system.sql(
+            "imaging",
+            "INSERT INTO photos (photo_id, subject_id, state, created_at) VALUES (%s, %s, 'ready', %s)",
+            photo_id,
+            UUID(guest.subject_id),
+            datetime.now(UTC),
+        )
+        for kind in ("original", "cutout", "render-a", "preview-a"):
+            key = f"{guest.subject_id}/{photo_id}/{kind}"
+            keys.append(key)
+            system.sql("imaging", "INSERT INTO objects VALUES (%s, %s, %s)", key, UUID(guest.subject_id), photo_id)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: _put(system, bucket, key), keys))
+
+
+def wipe(guest: Guest) -> tuple[float, float]:
+    """Seconds until the answer (the data is unreadable by then) and until the certificate."""
+    begun = time.monotonic()
+    receipt = guest.wipe().json()["receipt"]
+    unreadable = time.monotonic() - begun
+    while guest.purge(receipt)["status"] != "completed":
+        time.sleep(0.02)
+    return unreadable, time.monotonic() - begun
+
+
+def bulk_delete(system: LocalSystem, objects: int) -> float:
+    """Objects a second that the store deletes in bulk by itself."""
+    bucket = system.env["s3"]["bucket"]
+    names = [f"bare/{number}" for number in range(objects)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: _put(system, bucket, key), names))
+    begun = time.monotonic()
+    list(system.store.remove_objects(bucket_name=bucket, delete_object_list=[DeleteObject(name) for name in names]))
+    return objects / (time.monotonic() - begun)
+
+
+def _put(system: LocalSystem, bucket: str, key: str) -> None:
+    system.store.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(bytes(2000)), length=2000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--at-a-time", type=int, nargs="*", default=[1, 20])
+    wanted = parser.parse_args()
+    with local_system() as system:
+        bare = bulk_delete(system, 1000)
+        for together in wanted.at_a_time:
+            rounds = 10 if together == 1 else 1
+            results: list[tuple[float, float]] = []
+            begun = 0.0
+            for _ in range(rounds):
+                guests = [Guest(system.gateway) for _ in range(together)]
+                for guest in guests:
+                    plant(system, guest)
+                started = time.monotonic()
+                with ThreadPoolExecutor(together) as pool:
+                    results += pool.map(wipe, guests)
+                begun += time.monotonic() - started
+            unreadable, certified = ([r[i] for r in results] for i in (0, 1))
+            rate = OBJECTS * len(results) / begun
+            claim(
+                f"wiping {together} at a time, {OBJECTS} objects each",
+                f"unreadable {median(unreadable):.3f} s p50, {percentile(unreadable, 0.99):.3f} s p99;"
+                f" gone and certified {median(certified):.2f} s p50, {percentile(certified, 0.99):.2f} s p99; {rate:.0f} objects/s",
+                f"{bare:.0f} objects/s, the store's bulk delete alone",
+                rate / bare,
+                "unreadable <= 0.3 s, certified <= 3 s, 20 at a time, p99",
+            )
+
+
+if __name__ == "__main__":
+    main()
