@@ -1,4 +1,4 @@
-"""What a worker does with a matting job and a render call. Plain functions: pixels outside of transactions, fences inside.
+"""What a worker does with a matting job (and, by its neighbour, a render call): pixels outside of transactions, fences inside.
 
 Every step may be the last one of this process. A job that comes again finds the photo's state and the same derived keys.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 from services.imaging.domain.photos import (
     CUTOUT,
@@ -17,95 +16,34 @@ from services.imaging.domain.photos import (
     SETTLED,
     Photo,
     PhotoState,
-    Render,
     analysis_identity,
-    facts_identity,
     move,
 )
-from services.imaging.ports import ImagingTransaction, ImagingWork, SubjectKeys
-from services.imaging.use_cases import shown_render
+from services.imaging.render_cases import make_render
+from services.imaging.worker_ports import Cutout, Rendered, Studio, WorkerParts
 from shared.contracts import imaging as contract
 from shared.crypto import seal, unseal
-from shared.kernel.clock import Clock
-from shared.kernel.errors import Conflict, NotFound, NotReady, PhotoRejected, SubjectErased
-from shared.kernel.ids import new_id
-from shared.storage import ObjectMissing, ObjectStore
+from shared.kernel.errors import PhotoRejected, SubjectErased
+from shared.storage import ObjectMissing
 from shared.storage.port import photo_prefix
 from shared.telemetry import metrics
 
+__all__ = [
+    "Cutout",
+    "Prepared",
+    "Rendered",
+    "Studio",
+    "Void",
+    "WorkerParts",
+    "fail_job",
+    "finish_job",
+    "make_render",
+    "matte_batch",
+    "prepare_job",
+]
+
 INBOX = "imaging.matte"
 """The inbox name of matting: one for both job queues, so that a job handled from one is known on the other."""
-
-
-class Cutout(Protocol):
-    """A person cut out of a photo."""
-
-    @property
-    def analysis(self) -> dict[str, Any]:
-        """What was seen: faces, pose, checks, model (JSON)."""
-
-    def to_bytes(self) -> bytes:
-        """The compact container that is stored."""
-
-
-class Rendered(Protocol):
-    """A finished ID photo."""
-
-    @property
-    def image(self) -> bytes:
-        """The file."""
-
-    @property
-    def preview(self) -> bytes:
-        """The watermarked preview (JPEG)."""
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-
-    @property
-    def kb(self) -> float:
-        """The file's size."""
-
-    @property
-    def media_type(self) -> str:
-        """The file's type."""
-
-    @property
-    def compliance(self) -> dict[str, Any]:
-        """What was measured on the result (JSON)."""
-
-
-class Studio(Protocol):
-    """The pipeline, with its models loaded."""
-
-    def prepare(self, photo_bytes: bytes) -> Any:
-        """Decode, find the face, check; raises :class:`PhotoRejected`."""
-
-    def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
-        """Cut the persons out, in one inference."""
-
-    def order_of(self, order: dict[str, Any]) -> Any:
-        """The order, understood; raises a coded error for one that makes no sense."""
-
-    def render(self, cutout_bytes: bytes, order: Any) -> Rendered:
-        """A finished ID photo from a stored cutout."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerParts:
-    """Everything a worker's cases depend on."""
-
-    work: ImagingWork
-    store: ObjectStore
-    keys: SubjectKeys
-    studio: Studio
-    clock: Clock
-    unlock_policy: str
 
 
 class Void(Exception):
@@ -178,48 +116,21 @@ def fail_job(job: contract.MattePhoto, parts: WorkerParts) -> None:
     metrics.PHOTOS.labels("failed").inc()
 
 
-def make_render(call: contract.MakeRender, parts: WorkerParts) -> contract.RenderState:
-    """A finished ID photo from a ready cutout: registered, made, stored, told. Repeated with one key: the same one."""
-    scope = f"render:{call.subject_id}"
-    wanted = parts.studio.order_of(call.order)
-    with parts.work.begin() as tx:
-        tx.refuse_fenced(call.subject_id)
-        if call.idempotency_key:
-            before = tx.recall(scope, call.idempotency_key, call.fingerprint)
-            if before is not None:
-                return _render_before(UUID(before["render_id"]), parts, tx)
-        photo = _renderable(tx.photo(call.photo_id), call)
-        render = Render(new_id(), photo.photo_id, photo.subject_id, False, parts.clock())
-        tx.add_render(render)
-        tx.register_object(render.file_key, photo)
-        tx.register_object(render.preview_key, photo)
-    try:
-        render = _draw(render, photo, wanted, call.order.get("spec"), parts)
-    except Exception:
-        _drop_render(render, parts)
-        raise
-    with parts.work.begin() as tx:
-        if not tx.is_fenced(call.subject_id) and tx.render(render.render_id) is not None:
-            tx.save_render(render)
-            if call.idempotency_key:
-                answer = {"render_id": str(render.render_id)}
-                tx.remember(scope, call.idempotency_key, call.fingerprint, call.subject_id, answer)
-            return shown_render(render, parts.unlock_policy)
-    _clean_up(photo, parts)
-    raise SubjectErased("fenced while rendering")
-
-
 def _claim(job: contract.MattePhoto, parts: WorkerParts) -> Photo:
     with parts.work.begin() as tx:
         photo = tx.photo(job.photo_id)
         fenced = tx.is_fenced(job.subject_id)
-        if not fenced and photo is not None and photo.state is not PhotoState.DELETING:
-            if photo.state in SETTLED:
-                raise Void("done before")
-            photo = replace(photo, state=move(photo.state, PhotoState.PROCESSING))
-            tx.save_photo(photo)
-            tx.register_object(photo.key_of(CUTOUT), photo)
-            return photo
+        held = None if fenced or photo is None or photo.state is PhotoState.DELETING else photo
+        if held is not None and held.state not in SETTLED:
+            held = replace(held, state=move(held.state, PhotoState.PROCESSING))
+            tx.save_photo(held)
+            tx.register_object(held.key_of(CUTOUT), held)
+            return held
+    if held is not None:
+        if held.state is PhotoState.REJECTED:
+            # An earlier try may have died between saying so and deleting.
+            _discard(held, parts)
+        raise Void("done before")
     # Whatever an earlier try of this job wrote after the purge had passed must go.
     if fenced:
         parts.keys.fence(job.subject_id)
@@ -230,11 +141,15 @@ def _claim(job: contract.MattePhoto, parts: WorkerParts) -> Photo:
 def _reject(job: contract.MattePhoto, photo: Photo, rejection: PhotoRejected, parts: WorkerParts) -> None:
     """A photo that cannot be used is not kept: its original goes, the reason stays."""
     _settle(job, photo, PhotoState.REJECTED, parts, reasons=(str(rejection.actual_code),))
+    _discard(photo, parts)
+    metrics.PHOTOS.labels("rejected").inc()
+
+
+def _discard(photo: Photo, parts: WorkerParts) -> None:
     parts.store.delete([photo.key_of(ORIGINAL), photo.key_of(CUTOUT)])
     with parts.work.begin() as tx:
         tx.forget_object(photo.key_of(ORIGINAL))
         tx.forget_object(photo.key_of(CUTOUT))
-    metrics.PHOTOS.labels("rejected").inc()
 
 
 def _settle(
@@ -273,52 +188,3 @@ def _is_void(photo: Photo, parts: WorkerParts) -> bool:
 def _clean_up(photo: Photo, parts: WorkerParts) -> None:
     parts.keys.fence(photo.subject_id)
     parts.store.delete_prefix(photo_prefix(photo.subject_id, photo.photo_id))
-
-
-def _renderable(photo: Photo | None, call: contract.MakeRender) -> Photo:
-    if photo is None or photo.subject_id != call.subject_id:
-        raise NotFound("photo")
-    if photo.state in (PhotoState.QUEUED, PhotoState.PROCESSING):
-        raise NotReady("photo")
-    if photo.state in (PhotoState.UPLOADING, PhotoState.DELETING):
-        raise NotFound("photo")
-    if photo.state is not PhotoState.READY:
-        raise Conflict(
-            f"the photo is {photo.state}", public_extra={"status": photo.state, "reasons": list(photo.reasons)}
-        )
-    return photo
-
-
-def _render_before(render_id: UUID, parts: WorkerParts, tx: ImagingTransaction) -> contract.RenderState:
-    render = tx.render(render_id)
-    if render is None:
-        raise NotFound("the render of this idempotency key is deleted")
-    return shown_render(render, parts.unlock_policy)
-
-
-def _draw(render: Render, photo: Photo, wanted: Any, spec: str | None, parts: WorkerParts) -> Render:
-    key = parts.keys.key_of(photo.subject_id)
-    cutout = unseal(key, parts.store.get(photo.key_of(CUTOUT)), photo.key_of(CUTOUT))
-    with metrics.STAGE_SECONDS.labels("render").time():
-        made = parts.studio.render(cutout, wanted)
-    facts = {
-        "width": made.width,
-        "height": made.height,
-        "kb": made.kb,
-        "media_type": made.media_type,
-        "spec": spec,
-        "compliance": made.compliance,
-    }
-    parts.store.put(render.file_key, seal(key, made.image, render.file_key))
-    parts.store.put(render.preview_key, seal(key, made.preview, render.preview_key))
-    sealed = seal(key, json.dumps(facts).encode(), facts_identity(render.render_id))
-    return replace(render, ready=True, facts=sealed)
-
-
-def _drop_render(render: Render, parts: WorkerParts) -> None:
-    """A render that could not be made leaves nothing: objects first, then what says where they are."""
-    parts.store.delete([render.file_key, render.preview_key])
-    with parts.work.begin() as tx:
-        tx.delete_render(render.render_id)
-        tx.forget_object(render.file_key)
-        tx.forget_object(render.preview_key)
