@@ -1,0 +1,267 @@
+"""The services on memory twins, each alone or all together with their messages carried by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.auth import use_cases as auth_cases
+from services.auth.adapters.memory import MemoryAuth, MemoryShelf, memory_auth
+from services.auth.domain.policies import PolicyDocument
+from services.auth.ports import AuthParts, TokenPolicy
+from services.imaging import use_cases as imaging_cases
+from services.imaging import worker_cases
+from services.imaging.adapters.memory import MemoryKeys, MemoryStudio, memory_imaging
+from services.imaging.domain.photos import CUTOUT, ORIGINAL
+from services.imaging.ports import ImagingParts
+from services.imaging.worker_cases import WorkerParts
+from services.retention import use_cases as retention_cases
+from services.retention.adapters.memory import MemoryWitnesses, memory_retention
+from services.retention.ports import RetentionParts
+from shared.contracts import Message, auth, imaging, retention
+from shared.crypto import Keyring, seal
+from shared.crypto.signing import Signer
+from shared.kernel.ids import new_id
+from shared.kernel.personal import Secret
+from shared.storage import object_key
+from shared.testing.faults import Trouble, watched
+from shared.testing.held_clock import HeldClock
+from shared.testing.memory_store import MemoryStore
+
+POLICY = "2026-01-01"
+DEVICE = "d" * 64
+OTHER_DEVICE = "e" * 64
+TOMBSTONE_KEY = Secret(b"t" * 32)
+RECEIPT_KEY = Secret(b"r" * 32)
+JOB = imaging.MattePhoto
+
+
+def secret_bytes() -> Secret[bytes]:
+    return Secret(os.urandom(32))
+
+
+def policy(version: str, clock: HeldClock, days_ago: float, language: str = "zh") -> PolicyDocument:
+    return PolicyDocument("privacy", version, clock() - timedelta(days=days_ago), language, "隐私政策", "# 隐私政策")
+
+
+class AuthWorld:
+    """Auth alone."""
+
+    def __init__(self, clock: HeldClock | None = None) -> None:
+        self.clock = clock or HeldClock()
+        self.trouble = Trouble()
+        self.work = memory_auth(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
+        self.shelf = MemoryShelf(policy(POLICY, self.clock, 30))
+        self.signer = Signer({"t1": secret_bytes()})
+        self.keyring = Keyring({"m1": secret_bytes()})
+        tokens = TokenPolicy(self.signer, access_life=timedelta(minutes=10), refresh_life=timedelta(days=60))
+        self.parts = AuthParts(self.work, self.keyring, tokens, self.shelf, self.clock)
+
+    def admit(self, device: str = DEVICE, **changes: Any) -> auth.Tokens:
+        request: dict[str, Any] = {"device_hash": device, "policy_version": POLICY, **changes}
+        return auth_cases.admit_guest(auth.AdmitGuest(**request), self.parts)
+
+    def look(self, ask: Callable[[MemoryAuth], Any]) -> Any:
+        with self.work.begin() as tx:
+            return ask(tx)
+
+    def count(self, subject_id: UUID) -> dict[str, int]:
+        return auth_cases.count_subject(auth.CountSubject(subject_id=subject_id), self.parts).counts
+
+    def said(self, kind: type[Message]) -> list[Message]:
+        return [message for message in self.work.messages() if type(message) is kind]
+
+
+@dataclass
+class Owned:
+    """A photo somebody has uploaded."""
+
+    subject_id: UUID
+    photo_id: UUID
+
+    def key(self, kind: str) -> str:
+        return object_key(self.subject_id, self.photo_id, kind)
+
+
+class ImagingWorld:
+    """Imaging and one worker, with a store, keys and a studio."""
+
+    def __init__(self, clock: HeldClock | None = None) -> None:
+        self.clock = clock or HeldClock()
+        self.trouble = Trouble()
+        self.work = memory_imaging(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
+        self.store = MemoryStore()
+        self.keys = MemoryKeys()
+        self.studio = MemoryStudio()
+        store = watched(self.store, "store", self.trouble)
+        keys = watched(self.keys, "keys", self.trouble)
+        studio = watched(self.studio, "studio", self.trouble)
+        self.parts = ImagingParts(self.work, store, self.clock, timedelta(minutes=10), "free")
+        self.worker = WorkerParts(self.work, store, keys, studio, self.clock, "free")
+
+    def subject(self) -> UUID:
+        subject_id = new_id()
+        self.keys.admit(subject_id)
+        return subject_id
+
+    def register(self, subject_id: UUID, **changes: Any) -> imaging.Registered:
+        request: dict[str, Any] = {"subject_id": subject_id, "photo_id": new_id(), **changes}
+        return imaging_cases.register_photo(imaging.RegisterPhoto(**request), self.parts)
+
+    def upload(self, subject_id: UUID, content: bytes = b"photo of Ada") -> Owned:
+        """Register, store and confirm, as the gateway does."""
+        owned = Owned(subject_id, self.register(subject_id).photo_id)
+        self.put_original(owned, content)
+        self.confirm(owned)
+        return owned
+
+    def put_original(self, owned: Owned, content: bytes = b"photo of Ada") -> None:
+        key = owned.key(ORIGINAL)
+        self.store.put(key, seal(self.keys.key_of(owned.subject_id), content, key))
+
+    def confirm(self, owned: Owned) -> imaging.PhotoState:
+        request = imaging.PhotoStored(subject_id=owned.subject_id, photo_id=owned.photo_id)
+        return imaging_cases.photo_stored(request, self.parts)
+
+    def job(self, owned: Owned) -> imaging.MattePhoto:
+        [job] = [m for m in self.work.messages() if isinstance(m, imaging.MattePhoto) and m.photo_id == owned.photo_id]
+        return job
+
+    def matte(self, job: imaging.MattePhoto) -> None:
+        """What the worker's loop does with one job."""
+        prepared = worker_cases.prepare_job(job, self.worker)
+        [cutout] = worker_cases.matte_batch([prepared], self.worker)
+        worker_cases.finish_job(prepared, cutout, self.worker)
+
+    def ready(self, subject_id: UUID) -> Owned:
+        owned = self.upload(subject_id)
+        self.matte(self.job(owned))
+        return owned
+
+    def render(self, owned: Owned, **changes: Any) -> imaging.RenderState:
+        ids = {"subject_id": owned.subject_id, "photo_id": owned.photo_id}
+        request: dict[str, Any] = {**ids, "order": {"spec": "one-inch"}, **changes}
+        return worker_cases.make_render(imaging.MakeRender(**request), self.worker)
+
+    def purge(self, subject_id: UUID, *, purge_id: UUID | None = None) -> retention.PurgeRequested:
+        """Auth destroys the key, imaging deletes: what a purge does to imaging."""
+        self.keys.destroy(subject_id)
+        event = retention.PurgeRequested(subject_id=subject_id, purge_id=purge_id or new_id(), reason="stash_wiped")
+        imaging_cases.purge_subject(event, self.parts)
+        return event
+
+    def state(self, owned: Owned) -> str | None:
+        photo = self.work.state.photos.get(owned.photo_id)
+        return photo.state if photo else None
+
+    def count(self, subject_id: UUID) -> dict[str, int]:
+        return imaging_cases.count_subject(imaging.CountSubject(subject_id=subject_id), self.parts).counts
+
+    def objects(self, subject_id: UUID) -> list[str]:
+        """What the subject has in the store, by kind."""
+        return sorted(key.rsplit("/", 1)[1] for key in self.store.keys(f"{subject_id}/"))
+
+    def said(self, kind: type[Message]) -> list[Any]:
+        return [message for message in self.work.messages() if type(message) is kind]
+
+
+NOTHING = {"photos": 0, "objects": 0, "renders": 0, "idempotency": 0}
+CUTOUT_KIND, ORIGINAL_KIND = CUTOUT, ORIGINAL
+
+
+class RetentionWorld:
+    """Retention alone; its participants are whoever the test says."""
+
+    def __init__(self, clock: HeldClock | None = None, store: MemoryStore | None = None) -> None:
+        self.clock = clock or HeldClock()
+        self.trouble = Trouble()
+        self.work = memory_retention(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
+        self.store = store or MemoryStore()
+        self.left: dict[str, dict[str, int]] = {"imaging": {"photos": 0}, "auth": {"subjects": 0}}
+        counters = {name: self._counter(name) for name in self.left}
+        self.witnesses = MemoryWitnesses(counters)
+        self.signer = Signer({"c1": secret_bytes()})
+        store_seen = watched(self.store, "store", self.trouble)
+        self.parts = RetentionParts(
+            self.work, store_seen, self.witnesses, self.signer, RECEIPT_KEY, self.clock, timedelta(minutes=15)
+        )
+
+    def open(self, subject_id: UUID, key: str | None = None) -> retention.PurgeOpened:
+        request = retention.OpenPurge(subject_id=subject_id, reason="stash_wiped", idempotency_key=key)
+        return retention_cases.open_purge(request, self.parts)
+
+    def fenced(self, subject_id: UUID, purge_id: UUID) -> None:
+        retention_cases.hear_fence(auth.SubjectFenced(subject_id=subject_id, purge_id=purge_id), self.parts)
+
+    def imaging_reports(self, subject_id: UUID, purge_id: UUID, photos: int = 1) -> imaging.SubjectPurged:
+        event = imaging.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={"photos": photos})
+        retention_cases.hear_report(event, self.parts)
+        return event
+
+    def auth_reports(self, subject_id: UUID, purge_id: UUID, subjects: int = 1) -> auth.SubjectPurged:
+        event = auth.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={"subjects": subjects})
+        retention_cases.hear_report(event, self.parts)
+        return event
+
+    def show(self, purge_id: UUID) -> retention.PurgeState:
+        return retention_cases.show_purge(purge_id, self.parts)
+
+    def said(self, kind: type[Message]) -> list[Any]:
+        return [message for message in self.work.messages() if type(message) is kind]
+
+    def _counter(self, name: str) -> Callable[[UUID], dict[str, int]]:
+        return lambda subject_id: dict(self.left[name])
+
+
+@dataclass
+class World:
+    """All services; a message goes from an outbox to its listeners when the test says so."""
+
+    clock: HeldClock = field(default_factory=HeldClock)
+
+    def __post_init__(self) -> None:
+        self.auth = AuthWorld(self.clock)
+        self.imaging = ImagingWorld(self.clock)
+        self.retention = RetentionWorld(self.clock, self.imaging.store)
+        self.retention.witnesses.counters = {"auth": self.auth.count, "imaging": self.imaging.count}
+
+    def guest(self, device: str) -> auth.Tokens:
+        """A guest whose data key imaging can ask for."""
+        tokens = self.auth.admit(device)
+        self.imaging.keys.admit(tokens.subject_id)
+        return tokens
+
+    def deliver_all(self) -> list[Message]:
+        """Carry every message to its listeners until none waits; all that were carried."""
+        carried: list[Message] = []
+        while True:
+            waiting = [out for world in (self.auth, self.imaging, self.retention) for out in world.work.take_outbox()]
+            if not waiting:
+                return carried
+            for outgoing in waiting:
+                carried.append(outgoing.message)
+                self.deliver(outgoing.message)
+
+    def deliver(self, message: Message) -> None:
+        """Hand one message to everybody who listens to it."""
+        if isinstance(message, retention.PurgeRequested):
+            auth_cases.fence_for_purge(message, self.auth.parts)
+            self.imaging.keys.destroy(message.subject_id)
+            imaging_cases.purge_subject(message, self.imaging.parts)
+        elif isinstance(message, retention.DataRemoved):
+            auth_cases.forget_subject(message, self.auth.parts)
+        elif isinstance(message, auth.SubjectFenced):
+            retention_cases.hear_fence(message, self.retention.parts)
+        elif isinstance(message, auth.GuestReplaced):
+            retention_cases.hear_replaced(message, self.retention.parts)
+        elif isinstance(message, (imaging.SubjectPurged, auth.SubjectPurged)):
+            retention_cases.hear_report(message, self.retention.parts)
+        elif isinstance(message, imaging.MattePhoto):
+            try:
+                self.imaging.matte(message)
+            except worker_cases.Void:
+                return
