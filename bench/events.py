@@ -17,6 +17,7 @@ import psycopg
 from bench.figures import claim, local_system
 from shared.contracts.base import encode
 from shared.contracts.queues import EVENTS_EXCHANGE
+from tests.chaos.probe_contract import ProbeHappened
 from tests.system.local import LocalSystem
 
 
@@ -66,8 +67,6 @@ with kombu.Connection(url, transport_options={"confirm_publish": True}) as conne
 
 def ours(system: LocalSystem, count: int) -> float:
     """Events a second from a full outbox to the last committed effect."""
-    from tests.chaos.probe import ProbeHappened
-
     system.sql(
         "imaging",
         "CREATE TABLE probe_effects (message_id uuid); CREATE TABLE probe_tries (at timestamptz DEFAULT now());"

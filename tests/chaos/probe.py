@@ -4,26 +4,14 @@
 handler fails after having written it.
 """
 
-import shared.host  # isort: skip
-
 import os
-from typing import ClassVar
 
-from shared.contracts import Event, Listener
 from shared.db import Database, Transaction, UnitOfWork
 from shared.host.listening import listens_to
 from shared.host.running import Host, Part
 from shared.kernel.personal import Secret
 from shared.kernel.settings import BrokerSettings, load
-
-
-class ProbeHappened(Event):
-    """Said by the test."""
-
-    type: ClassVar[str] = "probe.thing.happened.v1"
-
-
-LISTENER = Listener("probe.things", (ProbeHappened,), delays_seconds=(1, 2))
+from tests.chaos.probe_contract import LISTENER, ProbeHappened
 
 
 class ProbeService:

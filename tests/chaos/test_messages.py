@@ -15,6 +15,7 @@ from shared.contracts.base import encode
 from shared.contracts.queues import EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
 from shared.messaging.dead import Fate, walk
 from shared.testing.eventually import eventually
+from tests.chaos.probe_contract import LISTENER, ProbeHappened
 from tests.portraits import builders
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
@@ -60,7 +61,9 @@ def test_a_message_published_twice_is_told_once(system: LocalSystem) -> None:
     try:
         photo_id = guest.uploaded(builders.portrait("biden"))
         guest.settled(photo_id)
-        [(message_id,)] = system.sql("imaging", "SELECT message_id FROM outbox WHERE routing_key = %s", MATTE_FREE.queue)
+        [(message_id,)] = system.sql(
+            "imaging", "SELECT message_id FROM outbox WHERE routing_key = %s", MATTE_FREE.queue
+        )
     finally:
         system.sql("imaging", "DROP FUNCTION die() CASCADE")
     eventually(lambda: system.sql("imaging", "SELECT 1 FROM outbox"), lambda rows: rows == [])
@@ -78,8 +81,6 @@ def test_a_message_published_twice_is_told_once(system: LocalSystem) -> None:
 @pytest.fixture
 def probe(system: LocalSystem) -> Iterator[Say]:
     """A service whose handler fails on demand; gives a function that says an event to it."""
-    from tests.chaos.probe import LISTENER, ProbeHappened
-
     system.sql(
         "imaging",
         "CREATE TABLE probe_effects (message_id uuid); CREATE TABLE probe_tries (at timestamptz DEFAULT now());"
@@ -114,8 +115,6 @@ def test_the_same_event_twice_has_one_effect(system: LocalSystem, probe: Say) ->
 
 def test_a_failed_handler_leaves_no_trace_is_retried_buried_and_replayed(system: LocalSystem, probe: Say) -> None:
     """Two delays, so three tries, then the dead queue; no inbox row, no half effect; replayed, it has its one effect."""
-    from tests.chaos.probe import LISTENER
-
     system.sql("imaging", "UPDATE probe_orders SET fail = true")
     message_id = probe()
     letters = eventually(
@@ -136,8 +135,6 @@ def test_a_failed_handler_leaves_no_trace_is_retried_buried_and_replayed(system:
 
 def test_a_handler_that_recovers_is_not_buried(system: LocalSystem, probe: Say) -> None:
     """Failing once, succeeding at the next try: one effect, nothing among the dead."""
-    from tests.chaos.probe import LISTENER
-
     system.sql("imaging", "UPDATE probe_orders SET fail = true")
     message_id = probe()
     eventually(lambda: system.sql("imaging", "SELECT 1 FROM probe_tries"))
