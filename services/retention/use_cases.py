@@ -22,7 +22,7 @@ from shared.contracts.queues import RETENTION_PURGES
 from shared.crypto.signing import unverified
 from shared.kernel import log
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import NotFound, PocketError
+from shared.kernel.errors import BadRequest, NotFound, TimedOut, Unavailable
 from shared.kernel.ids import new_id
 from shared.storage import subject_prefix
 from shared.telemetry import metrics
@@ -36,7 +36,7 @@ VERIFY_AGAIN_SECONDS = 2
 def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.PurgeOpened:
     """Start a subject's purge; when there is one already, that one."""
     if request.reason not in REASONS:
-        raise PocketError(f"no such reason: {request.reason[:40]}")
+        raise BadRequest("no such reason")
     with parts.work.begin() as tx:
         purge = _open(request.subject_id, request.reason, request.idempotency_key, parts, tx)
     return _opened(purge, parts)
@@ -150,7 +150,11 @@ def look_after_purges(parts: RetentionParts) -> None:
     metrics.PURGES_STUCK.set(stuck)
     metrics.OLDEST_PURGE.set(oldest)
     for purge in to_verify:
-        verify(purge, parts)
+        try:
+            verify(purge, parts)
+        except (Unavailable, TimedOut) as error:
+            # It is looked at again in a moment; meanwhile the others must not wait for it.
+            logger.warning("not verified yet", purge_id=purge.purge_id, code=error.actual_code, detail=error.detail)
 
 
 def _open(
