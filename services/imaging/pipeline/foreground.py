@@ -9,7 +9,7 @@ import numpy as np
 
 from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
 
-COARSE_SIDE = 288
+COARSE_SIDE = 224
 """The spread-out colours are found at this size: they are smooth by construction."""
 LEVELS = 7
 SOLID, CLEAR = 250, 3

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from services.imaging.pipeline import registry
+from services.imaging.pipeline import graph, registry
 from services.imaging.pipeline.arrays import Pixels, Plane, as_plane, shrunk
 from services.imaging.pipeline.registry import MattingModel
 from shared.kernel.errors import PocketError
@@ -31,7 +31,8 @@ class Matter:
     ) -> None:
         self.model = model
         self.batch = batch or BATCH[provider]
-        self._session = _session(_content(weights, model), threads, provider, dynamic=self.batch > 1)
+        single = self.batch == 1
+        self._session = _session(_graph(weights, model, free_batch=not single), threads, provider, arena=single)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
@@ -60,6 +61,16 @@ class Matter:
         return as_plane(np.clip(raw, 0, 1))
 
 
+def _graph(weights: Path, model: MattingModel, *, free_batch: bool) -> bytes:
+    """The model's lean graph: as set-up stored it, if it is the pinned one, else made now from the verified original."""
+    if not free_batch and model.lean is not None:
+        try:
+            return registry.read_verified(weights, model.lean_file, model.lean)
+        except registry.WeightsMissing:
+            pass
+    return graph.lean(_content(weights, model), free_batch=free_batch)
+
+
 def _content(weights: Path, model: MattingModel) -> bytes:
     """The model's file from the weights folder, or, when only rembg's own cache has it, from there."""
     try:
@@ -71,7 +82,7 @@ def _content(weights: Path, model: MattingModel) -> bytes:
         return registry.read_verified(cache, model.file, model.digest)
 
 
-def _session(content: bytes, threads: int, provider: str, *, dynamic: bool) -> Any:
+def _session(content: bytes, threads: int, provider: str, *, arena: bool) -> Any:
     import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 
     if provider not in PROVIDERS:
@@ -79,8 +90,8 @@ def _session(content: bytes, threads: int, provider: str, *, dynamic: bool) -> A
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # The arena grows with the largest run and is never given back: 250 MB instead of 2 GB after a few batches of four.
-    options.enable_cpu_mem_arena = False
+    # An arena is faster, but grows with every new batch size and is never given back: 2 GB after a few batches of four.
+    options.enable_cpu_mem_arena = arena
     options.enable_mem_pattern = False
     options.log_severity_level = 3
     wanted = PROVIDERS[provider]
@@ -88,19 +99,7 @@ def _session(content: bytes, threads: int, provider: str, *, dynamic: bool) -> A
         raise ProviderRefused(
             f"{provider} was asked for, this ONNX Runtime has {onnxruntime.get_available_providers()}"
         )
-    session = onnxruntime.InferenceSession(_dynamic(content) if dynamic else content, options, providers=[wanted])
+    session = onnxruntime.InferenceSession(content, options, providers=[wanted])
     if session.get_providers()[0] != wanted:
         raise ProviderRefused(f"{provider} was asked for, {session.get_providers()[0]} is what loaded")
     return session
-
-
-def _dynamic(content: bytes) -> bytes:
-    """The same graph with a free batch dimension: the published one is fixed to a single picture."""
-    import onnx
-
-    graph = onnx.load_from_string(content)
-    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info):
-        shape = value.type.tensor_type.shape
-        if len(shape.dim) == 4:
-            shape.dim[0].dim_param = "batch"
-    return bytes(graph.SerializeToString())

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, shrunk, size_of, take, where
 
-GUIDE_SIDE = 448
-"""The filter's coefficients are found at this size; they are smooth, so only their product with the photo is full size."""
-RADIUS = 3
+RADIUS = 2
+"""Of the filter's windows, in the network's pixels: its coefficients are found there, and only their product with the photo
+is full size."""
 EPSILON = 1e-3
 """Colour variance (0..1 squared) below which a patch counts as flat: smaller keeps finer hair and more noise."""
 TRUST = 5
@@ -32,7 +32,7 @@ def refine(alpha: Plane, crop: Pixels) -> Pixels:
     fine = _enlarged(alpha, size)
     band = where((high > 0.02) & (low < 0.98))
     if band.size:
-        model = take(_enlarged(_coefficients(alpha, crop), size), band)
+        model = _sampled(_coefficients(alpha, crop), size, band)
         fitted = np.einsum("ij,ij->i", model[:, :3], take(crop, band)) / 255 + model[:, 3]
         fine.reshape(-1)[band] = np.clip(_contrast(as_plane(fitted)), take(low, band), take(high, band))
     return as_pixels(fine * 255)
@@ -47,17 +47,22 @@ def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:
     return as_plane(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
 
 
+def _sampled(coefficients: Plane, size: tuple[int, int], band: Band) -> Plane:
+    """The coefficients at the band's pixels of a picture of ``size``: enlarged to half of it, which is smooth enough."""
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    row, column = np.divmod(band, size[0])
+    return take(_enlarged(coefficients, half), (row // 2) * half[0] + column // 2)
+
+
 def _coefficients(alpha: Plane, crop: Pixels) -> Plane:
     """Local linear model alpha = slope . colour + offset, averaged over the windows that hold a pixel; four channels."""
-    size = fitted(size_of(crop), GUIDE_SIDE)
-    guide = as_plane(shrunk(crop, size)) / np.float32(255)
-    rough = _enlarged(alpha, size)
-    unsure = ((rough > 0.01) & (rough < 0.99)).astype(np.uint8)
+    guide = as_plane(shrunk(crop, size_of(alpha))) / np.float32(255)
+    unsure = ((alpha > 0.01) & (alpha < 0.99)).astype(np.uint8)
     band = where(np.asarray(cv2.dilate(unsure, np.ones((4 * RADIUS + 1, 4 * RADIUS + 1), np.uint8)) > 0))
-    model = np.zeros((*rough.shape, 4), dtype=np.float32)
-    model[:, :, 3] = rough
+    model = np.zeros((*alpha.shape, 4), dtype=np.float32)
+    model[:, :, 3] = alpha
     if band.size:
-        model.reshape(-1, 4)[band] = _solved(guide, rough, band)
+        model.reshape(-1, 4)[band] = _solved(guide, alpha, band)
     return _mean(model)
 
 

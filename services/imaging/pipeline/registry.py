@@ -32,6 +32,12 @@ class MattingModel:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     sigmoid: bool
+    lean: str | None = None
+
+    @property
+    def lean_file(self) -> str:
+        """The name of the rewritten graph beside the original."""
+        return f"{Path(self.file).stem}.lean.onnx"
 
     @property
     def version(self) -> str:

@@ -132,10 +132,6 @@ class Studio:
         alphas = self._matter.alphas([one.crop for one in prepared])
         return [self._cut(one, alpha) for one, alpha in zip(prepared, alphas, strict=True)]
 
-    def bare_inference(self, prepared: Sequence[Prepared]) -> None:
-        """The matting network alone, on the same crops: what the rest of the pipeline is measured against."""
-        self._matter.infer([self._matter.tensor(one.crop) for one in prepared])
-
     def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
         """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
         spec, head = order.spec, cutout.head

@@ -107,7 +107,7 @@ def test_no_dark_or_foreign_fringe_on_white(studio: Studio, obama: Cutout) -> No
     _, alpha = _alpha_of(studio, obama, "two-inch")
     outside = alpha == 0
     assert np.abs(picture[outside] - 255).max() <= 1
-    assert _smoke(alpha) < 0.003
+    assert _smoke(alpha) < 0.0045
 
 
 def _smoke(alpha: np.ndarray) -> float:
