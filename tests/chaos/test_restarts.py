@@ -87,8 +87,7 @@ def test_a_purge_completes_although_a_part_is_killed(system: LocalSystem, part: 
         guest.settled(photo_id)
     receipts = [guest.wipe().json()["receipt"] for guest in guests[:2]]
     system.kill(part)
-    for guest in guests[2:]:
-        receipts.append(_wiped_in_the_end(guest))
+    receipts += [_wiped_in_the_end(guest) for guest in guests[2:]]
     system.wait_ready(within=120)
     for guest, receipt in zip(guests, receipts, strict=True):
         purge = neighbour.certified(receipt, within=120)
