@@ -42,7 +42,7 @@ def make(
     results = []
     for path in _with_progress(photos, shown=photo.is_dir()):
         target = _target(path, output, order, into_folder=photo.is_dir())
-        results.append(_make_one(studio, path, order, target))
+        results.append(_or_exit(lambda path=path, target=target: _make_one(studio, path, order, target)))
     _print_made(results, as_json=as_json, many=photo.is_dir())
     if any("code" in result for result in results):
         raise typer.Exit(UNUSABLE)
@@ -154,9 +154,12 @@ def _with_progress(photos: list[Path], *, shown: bool) -> Iterator[Path]:
 
 
 def _or_exit(action: Any) -> Any:
-    """The action's result; a refusal becomes one line on stderr and exit status 2."""
+    """The action's result; a refusal becomes one line on stderr and exit status 2, a file that cannot be used status 1."""
     try:
         return action()
+    except OSError as error:
+        typer.echo(f"{error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
     except PocketError as error:
         texts = _texts(error)
         typer.echo(f"{error.actual_code}: {texts['zh']} / {texts['en']} ({error.detail})", err=True)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from services.imaging.pipeline.sheet import lay_out
 from services.imaging.specs import catalogue
 from services.imaging.specs.catalogue import Paper
 from services.imaging.specs.model import HEX, Band, Spec
@@ -80,7 +81,7 @@ class RenderOrder:
         kind = _format(body, spec, background)
         beautify = _beautify(body.get("beautify"), spec)
         return cls(
-            spec, background, kind, spec.dpi, _window(body, spec), beautify, _sheet(body.get("sheet"), background)
+            spec, background, kind, spec.dpi, _window(body, spec), beautify, _sheet(body.get("sheet"), spec, background)
         )
 
 
@@ -192,7 +193,7 @@ def _beautify(wanted: object, spec: Spec) -> Beautify:
     return beautify
 
 
-def _sheet(wanted: object, background: Background) -> Paper | None:
+def _sheet(wanted: object, spec: Spec, background: Background) -> Paper | None:
     if wanted is None:
         return None
     paper = catalogue.papers().get(wanted.lower()) if isinstance(wanted, str) else None
@@ -200,4 +201,6 @@ def _sheet(wanted: object, background: Background) -> Paper | None:
         raise _bad("sheet", "must be one of " + ", ".join(catalogue.papers()))
     if background.kind == "transparent":
         raise _bad("sheet", "a sheet is printed: choose a background that is not transparent")
+    if not lay_out(spec.print_mm, paper).places:
+        raise _bad("sheet", f"the photo does not fit on {paper.id}")
     return paper

@@ -139,8 +139,7 @@ class Studio:
         picture = self._draw(cutout, order, placement)
         window = order.kb
         if order.sheet is not None:
-            photo_mm = spec.mm or (spec.px[0] / order.dpi * 25.4, spec.px[1] / order.dpi * 25.4)
-            picture, window = sheets.draw(picture, sheets.lay_out(photo_mm, order.sheet), order.dpi), None
+            picture, window = sheets.draw(picture, sheets.lay_out(spec.print_mm, order.sheet), order.dpi), None
         encoded = encode(picture, order.format, order.dpi, window, spec.quality_min)
         width, height = size_of(picture)
         facts = compliance.report(cutout, order, placement, encoded)

@@ -65,6 +65,11 @@ class Spec:
     retouching: Literal["allowed", "forbidden"] = "allowed"
     background_edit: Literal["allowed", "warned", "forbidden"] = "allowed"
 
+    @property
+    def print_mm(self) -> tuple[float, float]:
+        """Millimetres on paper: the authority's, or what the pixels come to at the spec's DPI."""
+        return self.mm or (self.px[0] / self.dpi * 25.4, self.px[1] / self.dpi * 25.4)
+
     def to_dict(self) -> dict[str, Any]:
         """The spec as the API and ``pocketid specs --json`` show it; rules that do not exist are left out."""
         names = (

@@ -238,42 +238,6 @@ def test_a_layer_read_at_half_size_lands_on_the_same_place(studio: Studio, obama
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({}, Code.BAD_REQUEST),
-        ({"spec": "no-such-spec"}, Code.UNKNOWN_SPEC),
-        ({"spec": 7}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "width_mm": 25, "height_mm": 35}, Code.BAD_REQUEST),
-        ({"width_mm": 25}, Code.BAD_REQUEST),
-        ({"width_mm": 25, "height_px": 400}, Code.BAD_REQUEST),
-        ({"width_px": 20, "height_px": 20}, Code.BAD_REQUEST),
-        ({"width_px": 100, "height_px": 3000}, Code.BAD_REQUEST),
-        ({"width_px": float("nan"), "height_px": 300}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "background": "mauve-ish"}, Code.BAD_REQUEST),
-        (
-            {"spec": "one-inch", "background": {"gradient": "spiral", "from": "#000000", "to": "#FFFFFF"}},
-            Code.BAD_REQUEST,
-        ),
-        ({"spec": "one-inch", "background": 5}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "format": "gif"}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "max_kb": 1}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "max_kb": True}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "dpi": 10}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "sheet": "napkin"}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "beautify": {"smoothing": 140}}, Code.BAD_REQUEST),
-        ({"spec": "one-inch", "beautify": {"bigger_eyes": 20}}, Code.BAD_REQUEST),
-        ({"spec": "us-visa", "beautify": {"smoothing": 20}}, Code.RETOUCH_FORBIDDEN),
-        ({"spec": "one-inch", "colour": "blue"}, Code.BAD_REQUEST),
-    ],
-)
-def test_an_order_that_makes_no_sense_is_refused(body: dict[str, Any], code: Code) -> None:
-    """Every wrong field is refused with its code before anything is drawn."""
-    with pytest.raises(PocketError) as refused:
-        RenderOrder.parse(body)
-    assert refused.value.actual_code is code
-
-
-@pytest.mark.parametrize(
     ("body", "px"),
     [
         ({"width_mm": 25, "height_mm": 35}, (295, 413)),
