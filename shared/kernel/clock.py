@@ -20,5 +20,8 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """The moment written by :func:`rfc3339` (or any ISO 8601 time with a zone)."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    """The moment written by :func:`rfc3339` (or any ISO 8601 time with a zone); raises ``ValueError`` for anything else."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the calendar") from error

@@ -54,7 +54,7 @@ def decode_reply(body: bytes | str, kind: type[A]) -> A:
             raise PocketError(f"remote {wrong.get('exc_type')}")
         code, detail, extra = wrong["exc_args"]
         raise PocketError(str(detail), code=Code(code), public_extra=extra)
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as error:
         raise Unavailable(f"unreadable reply: {type(error).__name__}") from error
 
 
