@@ -26,9 +26,9 @@ class Trouble:
     """A hook that writes down every step and does what was planned for it."""
 
     steps: list[str] = field(default_factory=list)
-    _plans: list[tuple[str, int, Callable[[], None]]] = field(default_factory=list)
+    _plans: list[tuple[str, int, Callable[[], object]]] = field(default_factory=list)
 
-    def on(self, step: str, action: Callable[[], None], *, skip: int = 0) -> None:
+    def on(self, step: str, action: Callable[[], object], *, skip: int = 0) -> None:
         """Run ``action`` once, when ``step`` is reached for the (``skip`` + 1)-th time from now."""
         self._plans.append((step, self.steps.count(step) + skip + 1, action))
 

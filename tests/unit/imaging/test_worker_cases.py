@@ -138,7 +138,7 @@ def test_a_purge_while_the_worker_holds_the_job_leaves_no_object_and_no_event(wo
     """
     owned, neighbour = world.upload(world.subject()), world.upload(world.subject())
     job, neighbours_job = world.job(owned), world.job(neighbour)
-    world.trouble.on(point, lambda: world.purge(owned.subject_id) and None)
+    world.trouble.on(point, lambda: world.purge(owned.subject_id))
     with pytest.raises(Void):
         world.matte(job)
     assert world.trouble.all_happened
@@ -152,7 +152,7 @@ def test_a_purge_between_the_key_and_the_write_is_undone_by_the_worker(world: Im
     """The worst moment: the key was fetched, the fence went up, the purge's deletion has passed; then the write lands."""
     owned = world.upload(world.subject())
     job = world.job(owned)
-    world.trouble.on("store.put", lambda: world.purge(owned.subject_id) and None)
+    world.trouble.on("store.put", lambda: world.purge(owned.subject_id))
     with pytest.raises(Void):
         world.matte(job)
     nothing_is_left(world, owned)
@@ -164,7 +164,7 @@ def test_a_worker_that_dies_behind_the_fence_after_its_write_is_cleaned_up_by_th
     """The write landed, the purge had passed, the process died: the job comes again and deletes what it finds."""
     owned = world.upload(world.subject())
     job = world.job(owned)
-    world.trouble.on("store.put", lambda: world.purge(owned.subject_id) and None)
+    world.trouble.on("store.put", lambda: world.purge(owned.subject_id))
     world.trouble.kill("store.put done")
     with pytest.raises(Killed):
         world.matte(job)
@@ -234,7 +234,7 @@ def test_a_purge_while_a_photo_is_being_rejected_leaves_nothing(world: ImagingWo
     """Fenced between finding the fault and saying so."""
     owned = world.upload(world.subject(), b"unusable: no_face")
     job = world.job(owned)
-    world.trouble.on("studio.prepare", lambda: world.purge(owned.subject_id) and None)
+    world.trouble.on("studio.prepare", lambda: world.purge(owned.subject_id))
     with pytest.raises(Void):
         world.matte(job)
     nothing_is_left(world, owned)
@@ -350,7 +350,7 @@ RENDER_POINTS = ["keys.key_of", "store.get", "store.get done", "studio.render", 
 def test_a_purge_while_rendering_leaves_nothing(world: ImagingWorld, point: str) -> None:
     """No object, no row, no answer; the neighbour renders on."""
     owned, neighbour = world.ready(world.subject()), world.ready(world.subject())
-    world.trouble.on(point, lambda: world.purge(owned.subject_id) and None)
+    world.trouble.on(point, lambda: world.purge(owned.subject_id))
     with pytest.raises(SubjectErased):
         world.render(owned, idempotency_key="k", fingerprint="f")
     assert world.trouble.all_happened
@@ -362,7 +362,7 @@ def test_a_purge_while_rendering_leaves_nothing(world: ImagingWorld, point: str)
 def test_a_purge_after_the_last_write_of_a_render_is_answered_as_erased(world: ImagingWorld) -> None:
     """The client is told what happened, and what was written is gone."""
     owned = world.ready(world.subject())
-    world.trouble.on("store.put done", lambda: world.purge(owned.subject_id) and None, skip=1)
+    world.trouble.on("store.put done", lambda: world.purge(owned.subject_id), skip=1)
     with pytest.raises(SubjectErased):
         world.render(owned)
     assert world.objects(owned.subject_id) == []

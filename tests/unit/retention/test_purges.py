@@ -439,7 +439,7 @@ def test_messages_delivered_twice_change_nothing_of_the_outcome() -> None:
     world.deliver_all()
     purge_id = world.retention.open(doomed.subject_id).purge_id
     deliver = world.deliver
-    world.deliver = lambda message: (deliver(message), deliver(message)) and None  # type: ignore[assignment, func-returns-value, method-assign]
+    world.deliver = lambda message: [deliver(message) for _ in range(2)]  # type: ignore[method-assign, assignment, func-returns-value]
     world.deliver_all()
     shown = world.retention.show(purge_id)
     assert shown.status == "completed"

@@ -1,0 +1,178 @@
+"""Wrapped keys, the two-second cache, and hashes that stand for what may not be kept."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.crypto import (
+    Keyring,
+    Tampered,
+    UnknownMasterKey,
+    device_hash,
+    keyed_hash,
+    new_data_key,
+    token_hash,
+    tombstone,
+)
+from shared.crypto.subject_keys import KEY_LIFE_SECONDS, KeyCache
+from shared.kernel.ids import new_id
+from shared.kernel.personal import Secret
+from shared.testing.held_clock import HeldClock
+
+OLD, NEW = Secret(b"o" * 32), Secret(b"n" * 32)
+SUBJECT, NEIGHBOUR = new_id(), new_id()
+
+
+def test_a_wrapped_key_unwraps_for_its_subject_and_for_nobody_else() -> None:
+    """A wrapped key moved to another subject's row does not open."""
+    ring, key = Keyring({"m1": OLD}), new_data_key()
+    wrapped = ring.wrap(key, SUBJECT)
+    assert ring.unwrap(wrapped, SUBJECT) == key
+    assert key.reveal() not in wrapped
+    with pytest.raises(Tampered):
+        ring.unwrap(wrapped, NEIGHBOUR)
+
+
+def test_after_a_rotation_old_keys_still_open_and_new_ones_are_wrapped_by_the_new_master() -> None:
+    """The first master wraps, all unwrap; without the old one, what it wrapped is lost."""
+    before, key = Keyring({"m1": OLD}), new_data_key()
+    wrapped = before.wrap(key, SUBJECT)
+    rotated = Keyring({"m2": NEW, "m1": OLD})
+    assert rotated.unwrap(wrapped, SUBJECT) == key
+    again = rotated.wrap(key, SUBJECT)
+    assert (rotated.wrapped_by(wrapped), rotated.wrapped_by(again)) == ("m1", "m2")
+    with pytest.raises(UnknownMasterKey):
+        before.unwrap(again, SUBJECT)
+    with pytest.raises(Tampered):
+        Keyring({"m1": NEW}).unwrap(wrapped, SUBJECT)
+
+
+@given(st.integers(0, 500), st.integers(1, 255))
+def test_any_altered_byte_of_a_wrapped_key_is_noticed(position: int, change: int) -> None:
+    """Name, nonce, ciphertext, tag."""
+    ring = Keyring({"m1": OLD})
+    wrapped = bytearray(ring.wrap(new_data_key(), SUBJECT))
+    wrapped[position % len(wrapped)] ^= change
+    with pytest.raises((Tampered, UnknownMasterKey)):
+        ring.unwrap(bytes(wrapped), SUBJECT)
+
+
+@given(st.binary(max_size=100))
+def test_garbage_is_never_a_wrapped_key(garbage: bytes) -> None:
+    """Only the two errors it may raise."""
+    for candidate in (garbage, b"\x02m1" + garbage):
+        with pytest.raises((Tampered, UnknownMasterKey)):
+            Keyring({"m1": OLD}).unwrap(candidate, SUBJECT)
+
+
+def test_a_keyring_without_a_key_is_refused() -> None:
+    """There is no such thing as wrapping with nothing."""
+    with pytest.raises(ValueError, match="master key"):
+        Keyring({})
+
+
+# ---- the two-second rule
+
+
+def test_a_key_is_held_for_two_seconds_from_the_asking_and_not_a_moment_longer() -> None:
+    """A promise: no process keeps an unwrapped key for more than two seconds. The asking counts."""
+    clock = HeldClock()
+    cache, key = KeyCache(clock.monotonic), new_data_key()
+    asked_at = cache.now()
+    clock.forward(1.5)  # auth was slow to answer
+    cache.put(SUBJECT, key, asked_at)
+    assert cache.get(SUBJECT) == key
+    clock.forward(0.5)
+    assert cache.get(SUBJECT) == key
+    clock.forward(0.001)
+    assert cache.get(SUBJECT) is None
+    assert KEY_LIFE_SECONDS == 2.0
+
+
+def test_an_answer_that_took_too_long_is_not_kept_at_all() -> None:
+    """It was too old when it came."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    asked_at = cache.now()
+    clock.forward(2.001)
+    cache.put(SUBJECT, new_data_key(), asked_at)
+    assert len(cache) == 0
+
+
+def test_reading_does_not_prolong() -> None:
+    """Two seconds from the asking, however often it is used."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    cache.put(SUBJECT, new_data_key(), cache.now())
+    for _ in range(16):
+        clock.forward(0.125)
+        assert cache.get(SUBJECT)
+    clock.forward(0.1)
+    assert cache.get(SUBJECT) is None
+
+
+def test_old_keys_leave_memory_even_when_nobody_asks_for_them() -> None:
+    """Any use of the cache forgets all that is old, not only the one asked for."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    cache.put(SUBJECT, new_data_key(), cache.now())
+    clock.forward(3)
+    cache.get(NEIGHBOUR)
+    assert not cache._keys
+
+
+def test_a_fence_takes_the_key_at_once_and_leaves_the_neighbours() -> None:
+    """Not past a fence it has heard of."""
+    cache, kept = KeyCache(HeldClock().monotonic), new_data_key()
+    cache.put(SUBJECT, new_data_key(), cache.now())
+    cache.put(NEIGHBOUR, kept, cache.now())
+    cache.fence(SUBJECT)
+    assert cache.get(SUBJECT) is None
+    assert cache.get(NEIGHBOUR) == kept
+
+
+def test_an_answer_on_its_way_when_the_fence_was_heard_is_not_kept() -> None:
+    """The race: asked, fenced, answered."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    asked_at = cache.now()
+    clock.forward(0.1)
+    cache.fence(SUBJECT)
+    clock.forward(0.1)
+    cache.put(SUBJECT, new_data_key(), asked_at)
+    assert cache.get(SUBJECT) is None
+
+
+def test_fences_are_not_collected_for_ever() -> None:
+    """Long after every answer from before the fence has come, there is nothing left to guard against."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    cache.fence(SUBJECT)
+    clock.forward(3600)
+    cache.get(NEIGHBOUR)
+    assert not cache._fenced
+
+
+# ---- hashes
+
+
+@given(st.uuids(), st.uuids())
+def test_a_device_is_recognised_and_cannot_be_read_back(device: UUID, other: UUID) -> None:
+    """The same device, the same hash; another device or another pepper, another one; the id is not in it."""
+    hashed = device_hash(OLD, device)
+    assert hashed == device_hash(OLD, device)
+    assert (hashed == device_hash(OLD, other)) == (device == other)
+    assert hashed != device_hash(NEW, device)
+    assert str(device) not in hashed
+    assert device.hex not in hashed
+
+
+def test_the_same_value_hashed_for_two_purposes_cannot_be_linked() -> None:
+    """A tombstone does not tell which device it was."""
+    assert tombstone(OLD, SUBJECT) != bytes.fromhex(device_hash(OLD, SUBJECT))
+    assert keyed_hash(OLD, "a", b"bc") != keyed_hash(OLD, "ab", b"c")
+    assert token_hash("x") != token_hash("y")
