@@ -23,8 +23,8 @@ def language_of(request: Request) -> str:
     """``en`` when the client prefers English to Chinese, else ``zh``."""
     best, best_weight = "zh", 0.0
     for part in request.headers.get("accept-language", "").split(","):
-        tag, _, weight = part.strip().partition(";q=")
-        language = tag.split("-")[0].lower()
+        tag, _, weight = part.replace(" ", "").lower().partition(";q=")
+        language = tag.split("-")[0]
         try:
             value = float(weight) if weight else 1.0
         except ValueError:

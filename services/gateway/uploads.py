@@ -74,6 +74,7 @@ class _FormReader:
 
     file: _SealedFile
     found: bool = False
+    ended: bool = False
     _name: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
@@ -108,6 +109,9 @@ class _FormReader:
         if self._taking:
             self.file.feed(data[start:end])
 
+    def on_end(self) -> None:
+        self.ended = True
+
     def _refuse_long(self, header: bytearray) -> None:
         if len(header) > MAX_HEADER_BYTES or len(self._headers) > 16:
             raise BadRequest("part headers too long")
@@ -126,7 +130,7 @@ async def receive(
         raise BadRequest("not multipart/form-data")
     file = _SealedFile(key, bound_to, max_bytes)
     reader = _FormReader(file)
-    names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data")
+    names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
     parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
     received = 0
     try:
@@ -136,6 +140,9 @@ async def receive(
                 raise PhotoRejected(Code.TOO_LARGE, "over the cap")
             parser.write(piece)
         parser.finalize()
+        if not reader.ended:
+            # The parser itself does not mind: half a picture would pass for a whole one.
+            raise BadRequest("form cut short")
     except FormParserError as error:
         raise BadRequest("broken form") from error
     if not reader.found:
