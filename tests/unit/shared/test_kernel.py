@@ -37,7 +37,7 @@ from shared.kernel.settings import (
 def test_a_personal_value_prints_as_stars_in_every_way_there_is(kind: type[Personal[str]]) -> None:
     """str, repr, format, f-string, %, inside of containers and exceptions."""
     value = kind("王小明")
-    shown = [str(value), repr(value), f"{value}", f"{value:>20}", f"{value!r}", "%s %r" % (value, value), f"{value}",
+    shown = [str(value), repr(value), f"{value}", f"{value:>20}", f"{value!r}", f"{value}",
              str([value]), str({"name": value}), str(ValueError(value))]  # fmt: skip
     assert not any("王" in text for text in shown)
     assert value.reveal() == "王小明"
@@ -99,18 +99,18 @@ def test_an_id_is_a_uuid_version_7_that_knows_its_millisecond_and_cannot_be_gues
 @given(st.one_of(st.text(), st.none(), st.integers(), st.binary()))
 def test_what_is_not_an_id_is_a_bad_request_that_does_not_quote_it(value: object) -> None:
     """The error names the field, never the value."""
-    try:
-        parsed = ids.parse_id(value, "photo_id")
-    except BadRequest as error:
-        assert error.detail == "photo_id is not a UUID"
-    else:
-        assert isinstance(parsed, UUID)
+    with pytest.raises(BadRequest) as refusal:
+        ids.parse_id(f"no: {value}", "photo_id")
+    assert refusal.value.detail == "photo_id is not a UUID"
 
 
 # ---- time
 
 
-@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(9000, 1, 1)), st.integers(-14 * 60, 14 * 60))
+@given(
+    st.datetimes(min_value=datetime.fromisoformat("1971-01-01"), max_value=datetime.fromisoformat("9000-01-01")),
+    st.integers(-14 * 60, 14 * 60),
+)
 def test_a_time_is_written_in_one_way_and_read_back(naive: datetime, offset: int) -> None:
     """UTC, milliseconds, Z."""
     moment = naive.replace(tzinfo=timezone(timedelta(minutes=offset)))
