@@ -27,6 +27,7 @@ class KeyCache:
         self._keys: dict[UUID, tuple[float, DataKey]] = {}
         self._fenced: dict[UUID, float] = {}
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def now(self) -> float:
         """The cache's clock: read it *before* asking auth, so that the two seconds include the asking."""
@@ -45,6 +46,7 @@ class KeyCache:
             if subject_id not in self._fenced:
                 self._keys[subject_id] = (asked_at, key)
             self._forget_old()
+            self._forget_later()
 
     def fence(self, subject_id: UUID) -> None:
         """Forget the subject's key now, and refuse one that was asked for before this moment."""
@@ -56,6 +58,19 @@ class KeyCache:
         with self._lock:
             self._forget_old()
             return len(self._keys)
+
+    def _forget_later(self) -> None:
+        """See to it that keys are forgotten on time even when nobody asks for one any more."""
+        if self._timer is None and self._keys:
+            self._timer = threading.Timer(KEY_LIFE_SECONDS, self._on_timer)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _on_timer(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._forget_old()
+            self._forget_later()
 
     def _forget_old(self) -> None:
         oldest = self._monotonic() - KEY_LIFE_SECONDS

@@ -17,7 +17,9 @@ OUTBOX_WAITING = Gauge("pocketid_outbox_waiting", "Messages waiting in the outbo
 HTTP = Counter("pocketid_http_requests_total", "Requests by route, method and status", ("route", "method", "status"))
 HTTP_SECONDS = Histogram("pocketid_http_seconds", "Time to answer a request", ("route",), buckets=QUICK)
 STAGE_SECONDS = Histogram("pocketid_worker_stage_seconds", "Worker time by stage", ("stage",), buckets=QUICK)
-JOB_SECONDS = Histogram("pocketid_worker_job_seconds", "Worker time of a whole matting job, taken to settled", buckets=QUICK)
+JOB_SECONDS = Histogram(
+    "pocketid_worker_job_seconds", "Worker time of a whole matting job, taken to settled", buckets=QUICK
+)
 PHOTOS = Counter("pocketid_photos_total", "Photos worked on, by outcome", ("outcome",))
 WORKER_RSS = Gauge("pocketid_worker_rss_bytes", "Resident memory of the worker")
 PURGES_STARTED = Counter("pocketid_purges_started_total", "Purges by reason", ("reason",))

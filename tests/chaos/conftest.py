@@ -47,10 +47,13 @@ class PausedWorker:
 def paused(system: LocalSystem, tmp_path: Path) -> Iterator[Callable[[str], PausedWorker]]:
     """Stops the system's workers and starts one that waits at the named point; afterwards all is as before."""
     started: list[PausedWorker] = []
+    environments: list[dict[str, str]] = []
 
     def start(point: str) -> PausedWorker:
-        environment = system.environment_of("worker-1")
-        system.stop(*WORKERS)
+        if not started:
+            environments.append(system.environment_of("worker-1"))
+            system.stop(*WORKERS)
+        environment = environments[0]
         started.append(PausedWorker(environment, point, tmp_path / str(len(started))))
         return started[-1]
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
+import httpx
 import pika
 import pytest
 
@@ -15,6 +16,7 @@ from shared.contracts.base import encode
 from shared.contracts.queues import EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
 from shared.messaging.dead import Fate, walk
 from shared.testing.eventually import eventually
+from tests.chaos.conftest import WORKERS, PausedWorker
 from tests.chaos.probe_contract import LISTENER, ProbeHappened
 from tests.portraits import builders
 from tests.system.client import Guest
@@ -170,6 +172,48 @@ def test_a_buried_job_is_replayed_by_the_operator(system: LocalSystem) -> None:
     assert "replayed: 1" in system.pocketid("dead", "replay", letter["message_id"])
     assert guest.settled(photo_id)["status"] == "ready"
     assert _dead(system, MATTE_FREE.queue) == []
+
+
+def test_a_photo_that_kills_every_worker_is_shown_as_failed(
+    system: LocalSystem, paused: Callable[[str], PausedWorker]
+) -> None:
+    """After four dead workers the job is not tried again: the person sees `failed`, the operator a dead letter."""
+    guest = Guest(system.gateway)
+    for number in range(4):
+        worker = paused("before the matte")
+        if number == 0:
+            photo_id = guest.uploaded(builders.portrait("biden"))
+        worker.reached()
+        worker.kill()
+    system.start(*WORKERS)
+    assert guest.settled(photo_id)["status"] == "failed"
+    [letter] = _dead(system, MATTE_FREE.queue)
+    system.pocketid("dead", "replay", letter["message_id"])
+    eventually(lambda: guest.photo(photo_id)["status"], lambda status: status == "ready", within=60)
+
+
+def test_a_service_outlives_a_broker_that_is_not_there(system: LocalSystem) -> None:
+    """Started without a broker it is alive and not ready; when the broker comes, it consumes, without a restart."""
+    system.stop("rabbitmq")
+    try:
+        system.kill("auth")
+        page = eventually(lambda: _health(system, "auth", "/healthz"), lambda found: found == 200)
+        assert page == 200
+        assert _health(system, "auth", "/readyz") == 503
+        assert _health(system, "retention", "/healthz") == 200
+        pid = system.pid("auth")
+    finally:
+        system.supervisor.start("rabbitmq")
+    system.wait_ready(within=120)
+    assert system.pid("auth") == pid
+    Guest(system.gateway)
+
+
+def _health(system: LocalSystem, name: str, page: str) -> int:
+    try:
+        return httpx.get(system.env["health"][name] + page).status_code
+    except httpx.HTTPError:
+        return 0
 
 
 def _effects(system: LocalSystem) -> list[UUID]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from shared.crypto.signing import BadSignature, public_keys, verify
+from shared.testing.eventually import eventually
 from tests.portraits import builders
 from tests.system import scan
 from tests.system.client import Guest
@@ -118,8 +120,6 @@ def test_a_device_that_lost_its_secret_starts_anew_and_its_old_stash_is_purged(s
     stranger = Guest(system.gateway, guest.device_id)
     assert stranger.subject_id != guest.subject_id
     assert stranger.http.get(f"/v1/photos/{photo_id}").status_code == 404
-    from shared.testing.eventually import eventually
-
     eventually(lambda: system.keys(f"{guest.subject_id}/"), lambda keys: keys == [])
     refused = guest.http.get("/v1/me")
     assert (refused.status_code, refused.json()["code"]) == (401, "subject_erased")
@@ -169,6 +169,30 @@ def test_an_interrupted_stream_goes_on_where_it_was(system: LocalSystem) -> None
     assert (second["event"], second["data"]["photo_id"]) == ("photo.ready", missed_photo)
 
 
+def test_the_stream_tells_of_the_purge_and_ends(system: LocalSystem) -> None:
+    """Who watches its stash being wiped is told when that is certified; then the stream ends, and no new one opens."""
+    guest = Guest(system.gateway)
+    with ThreadPoolExecutor() as pool:
+        told = pool.submit(lambda: list(guest.events()))
+        guest.settled(guest.uploaded(builders.portrait("biden")))
+        purge_id = guest.wipe().json()["purge_id"]
+        events = told.result(timeout=60)
+    assert [event["event"] for event in events] == ["photo.ready", "purge.completed"]
+    assert events[-1]["data"]["purge_id"] == purge_id
+    assert guest.http.get("/v1/events").status_code == 401
+
+
+def test_one_trace_leads_through_every_process(system: LocalSystem) -> None:
+    """The traceparent of a request is found again in the log of a service that was reached only by events."""
+    guest = Guest(system.gateway)
+    trace_id = uuid4().hex
+    receipt = guest.wipe(traceparent=f"00-{trace_id}-{uuid4().hex[:16]}-01").json()["receipt"]
+    guest.certified(receipt)
+    lines = (system.run_dir / "logs" / "retention.log").read_text().splitlines()
+    told = [json.loads(line) for line in lines if trace_id in line]
+    assert [line["event"] for line in told] == ["purge completed"]
+
+
 def test_a_deleted_photo_is_gone_with_everything_made_of_it(system: LocalSystem) -> None:
     """DELETE /v1/photos/{id}: original, cutout and renders go; the guest's other photo stays."""
     guest = Guest(system.gateway)
@@ -193,8 +217,6 @@ def test_a_refresh_token_used_twice_ends_its_family(system: LocalSystem) -> None
     assert guest.http.post("/v1/sessions/refresh", json={"refresh_token": stolen}).status_code == 401
     late = guest.http.post("/v1/sessions/refresh", json={"refresh_token": fresh.json()["refresh_token"]})
     assert late.status_code == 401
-    from shared.testing.eventually import eventually
-
     guest.use(fresh.json()["access_token"])
     eventually(lambda: guest.http.get("/v1/me").status_code, lambda status: status == 401, within=5)
 
