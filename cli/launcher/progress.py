@@ -38,7 +38,7 @@ class Steps:
     def say(self, line: str) -> None:
         """Print a line above the running steps; rich markup."""
         with self._lock:
-            self._console.print(line)
+            self._console.print(line, soft_wrap=True)
 
     def _change(self, add: str = "", remove: str = "") -> None:
         with self._lock:
