@@ -42,6 +42,10 @@ ADVICE: dict[str, Texts] = {
     "top_margin": ("头顶留白不在规格范围内", "The space above the head is outside the spec's range"),
     "chin_margin": ("下巴以下留白不在规格范围内", "The space below the chin is outside the spec's range"),
     "eyes_width": ("双眼间距不在规格范围内", "The distance between the eyes is outside the spec's range"),
+    "jpeg_quality": (
+        "照片细节较多，为满足文件大小，压缩质量低于规格建议；换件素色衣服更好",
+        "The photo has much detail: to meet the file size, JPEG quality went below the spec's; plain clothes help",
+    ),
     "file_kb": ("文件大小不在规格范围内", "The file's size is outside the spec's range"),
     "background": ("此规格要求其他背景颜色", "This spec asks for another background"),
     "background_edit": (

@@ -60,7 +60,17 @@ def _file(order: RenderOrder, encoded: Encoded) -> list[dict[str, Any]]:
         return []
     inside = order.kb.holds(encoded.kb, 0.01)
     check = {"id": "file_kb", "value": encoded.kb, "unit": "KB", "threshold": order.kb.to_dict()}
-    return [check | {"verdict": "pass" if inside else "fail"}]
+    checks = [check | {"verdict": "pass" if inside else "fail"}]
+    least = order.spec.quality_min
+    if least is not None and encoded.quality is not None:
+        check = {"id": "jpeg_quality", "value": encoded.quality, "unit": "quality", "threshold": {"min": least}}
+        fine = encoded.quality >= least
+        checks.append(check | ({"verdict": "pass"} if fine else _advised("warn", "jpeg_quality")))
+    return checks
+
+
+def _advised(verdict: str, name: str) -> dict[str, Any]:
+    return {"verdict": verdict, "advice": advice.for_check(name)}
 
 
 def _background(order: RenderOrder) -> dict[str, Any]:

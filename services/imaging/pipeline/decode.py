@@ -94,7 +94,7 @@ def _reduce(picture: Image.Image, kind: Format, working_side: int | None) -> int
     while reduction < 8 and _may_halve(width // reduction, height // reduction, working_side):
         reduction *= 2
     if reduction > 1:
-        picture.draft(None, (width // reduction, height // reduction))
+        picture.draft(None, (max(1, width // reduction), max(1, height // reduction)))
     return max(1, round(width / picture.size[0]))
 
 

@@ -31,8 +31,9 @@ class Encoded:
 def encode(picture: Pixels, kind: str, dpi: int, window: Band | None = None, quality_min: int | None = None) -> Encoded:
     """A ``jpeg`` or ``png`` file of the picture (height x width x 3, or x 4 for a PNG) with ``dpi`` in it.
 
-    ``window`` is in kilobytes and is met for both readings of the word (1000 and 1024 bytes). Raises PocketError
-    kb_unreachable when no quality, from the best down to ``quality_min``, meets it.
+    ``window`` is in kilobytes and is met for both readings of the word (1000 and 1024 bytes). ``quality_min`` is gone
+    below only when the window cannot be met otherwise; Encoded says which quality it became. Raises PocketError
+    kb_unreachable when no quality at all meets the window.
     """
     if kind == "png":
         encoded = Encoded(_png(picture, dpi))
@@ -41,23 +42,25 @@ def encode(picture: Pixels, kind: str, dpi: int, window: Band | None = None, qua
         return encoded
     if window is None:
         return _try(picture, dpi, USUAL_QUALITY, SUBSAMPLINGS[0])
-    return _search(picture, dpi, window, max(LEAST, quality_min or 0))
+    return _search(picture, dpi, window, max(LEAST, min(quality_min or LEAST, USUAL_QUALITY - 1)))
 
 
 def _search(picture: Pixels, dpi: int, window: Band, least: int) -> Encoded:
-    """The usual quality if it fits; else the best that is not too large, full colour first; else up to 100."""
+    """The usual quality if it fits, up to 100 if that is too small, else the best of what is small enough."""
     usual = _try(picture, dpi, USUAL_QUALITY, SUBSAMPLINGS[0])
     if _inside(usual, window):
         return usual
     if window.low is not None and len(usual.content) < window.low * 1024:
-        found = _best_below(picture, dpi, window, SUBSAMPLINGS[0], (USUAL_QUALITY + 1, 100))
+        attempts, extreme = [(SUBSAMPLINGS[0], (USUAL_QUALITY + 1, 100))], (100, SUBSAMPLINGS[0])
     else:
-        found = None
-        for subsampling in SUBSAMPLINGS:
-            found = found or _best_below(picture, dpi, window, subsampling, (least, USUAL_QUALITY - 1))
-    if found is None or not _inside(found, window):
-        raise _unreachable(window, found or usual)
-    return found
+        attempts = [(subsampling, (least, USUAL_QUALITY - 1)) for subsampling in SUBSAMPLINGS]
+        attempts.append((SUBSAMPLINGS[-1], (LEAST, least - 1)))
+        extreme = LEAST, SUBSAMPLINGS[-1]
+    for subsampling, qualities in attempts:
+        found = _best_below(picture, dpi, window, subsampling, qualities)
+        if found is not None and _inside(found, window):
+            return found
+    raise _unreachable(window, _try(picture, dpi, *extreme))
 
 
 def _best_below(
@@ -95,7 +98,14 @@ def _jpeg(picture: Pixels, dpi: int, quality: int, subsampling: str) -> bytes:
     from PIL import Image
 
     target = io.BytesIO()
-    Image.fromarray(picture).save(target, "JPEG", quality=quality, subsampling=subsampling, dpi=(dpi, dpi))
+    Image.fromarray(picture).save(
+        target,
+        "JPEG",
+        quality=quality,
+        subsampling=subsampling,
+        dpi=(dpi, dpi),
+        optimize=subsampling != SUBSAMPLINGS[0],
+    )
     return target.getvalue()
 
 

@@ -24,6 +24,8 @@ from services.imaging.pipeline.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, 
 
 DETECTOR_SIDE = 128
 MESH_SIDE = 192
+SMALLEST_PICTURE = 24
+"""No face is looked for in a picture narrower than this."""
 SURE_SCORE = 0.6
 """A detection below this score is noise."""
 SURE_PRESENCE = 0.6
@@ -67,6 +69,8 @@ class FaceFinder:
 
     def find(self, picture: Pixels) -> Sighting:
         """All faces that matter. First the whole picture, upright and turned; then, when there is none, tile by tile."""
+        if min(size_of(picture)) < SMALLEST_PICTURE:
+            return Sighting(0, [])
         overview, factor = _overview(picture)
         for turns in (0, 1, 3, 2):
             turned, small = (as_pixels(np.rot90(one, turns)) if turns else one for one in (picture, overview))
@@ -174,7 +178,7 @@ def network(weights: Path, file: str) -> Any:
 def _overview(picture: Pixels, least: float = OVERVIEW_SIDE) -> tuple[Pixels, float]:
     """The picture halved while its longer side stays at least ``least``, and the factor back."""
     small = picture
-    while max(size_of(small)) >= 2 * least:
+    while max(size_of(small)) >= 2 * least and min(size_of(small)) >= SMALLEST_PICTURE:
         small = halved(small)
     return small, picture.shape[1] / small.shape[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from services.imaging.pipeline.studio import Studio
 from shared.kernel.errors import Code, PhotoRejected
@@ -30,6 +31,13 @@ def test_a_photo_without_one_whole_face_is_refused(studio: Studio, name: str) ->
     """No face, several, or a part of one: each has its code."""
     code, build = builders.BAD_UPLOADS[name]
     assert refusal(studio, build()) == code
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (7, 3), (64, 64), (9000, 30), (23, 23), (24, 900)])
+def test_a_picture_of_an_absurd_shape_has_no_face(studio: Studio, size: tuple[int, int]) -> None:
+    """However narrow or small: an answer, not a crash."""
+    blank = builders.saved(Image.new("RGB", size, (200, 150, 130)), "PNG")
+    assert refusal(studio, blank) is Code.NO_FACE
 
 
 @pytest.mark.parametrize(
@@ -85,8 +93,6 @@ def test_landmarks_do_not_depend_on_where_the_face_lies(studio: Studio) -> None:
 
 def test_pose_follows_the_head(studio: Studio) -> None:
     """A mirrored photo has the opposite yaw and roll and the same pitch."""
-    from PIL import ImageOps
-
     mirrored = builders.saved(ImageOps.mirror(builders.picture("biden")), quality=95)
     straight, opposite = studio.prepare(builders.portrait("biden")).pose, studio.prepare(mirrored).pose
     assert straight.roll > 8
