@@ -52,7 +52,7 @@ def test_what_is_published_and_committed_waits_in_the_outbox_in_order(any_servic
 def test_what_is_rolled_back_was_never_said_heard_fenced_or_answered(any_service: Subject) -> None:
     """All of a transaction, or nothing of it."""
     subject, message = new_id(), auth.GuestReplaced(subject_id=new_id())
-    with pytest.raises(Wrong), any_service.work.begin() as tx:
+    with pytest.raises(Wrong), any_service.work.begin() as tx:  # noqa: PT012 - the block is the transaction
         assert tx.first_time("queue", message.message_id)
         tx.publish(message)
         tx.fence(subject)
@@ -68,7 +68,7 @@ def test_what_is_rolled_back_was_never_said_heard_fenced_or_answered(any_service
 def test_one_message_is_not_let_out_twice(any_service: Subject) -> None:
     """Its id is unique in the outbox."""
     message = auth.GuestReplaced(subject_id=new_id())
-    with pytest.raises(REFUSED), any_service.work.begin() as tx:
+    with pytest.raises(REFUSED), any_service.work.begin() as tx:  # noqa: PT012 - the block is the transaction
         tx.publish(message)
         tx.publish(message)
     assert any_service.outbox() == []
@@ -248,7 +248,7 @@ def test_a_waiting_relay_is_woken_by_a_commit_and_not_by_a_rollback(real_auth: S
     """LISTEN/NOTIFY: an event is on its way within moments."""
     with psycopg.connect(dsns["auth"], autocommit=True) as listener:
         listener.execute("LISTEN outbox")
-        with pytest.raises(Wrong), real_auth.work.begin() as tx:
+        with pytest.raises(Wrong), real_auth.work.begin() as tx:  # noqa: PT012 - the block is the transaction
             tx.publish(auth.GuestReplaced(subject_id=new_id()))
             raise Wrong
         assert list(listener.notifies(timeout=0.2)) == []

@@ -28,7 +28,7 @@ def test_what_was_put_is_got(store: Any, size: int) -> None:
     assert store.get(key) == content
 
 
-def test_putting_again_replaces(store: Any) -> None:
+def test_putting_again_replaces_what_was_there(store: Any) -> None:
     """A redelivered job writes the same key."""
     key = place() + "a"
     store.put(key, b"one")
