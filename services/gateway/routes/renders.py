@@ -24,7 +24,9 @@ class RenderRequest(BaseModel):
     """What the finished photo should be: a spec, or a size of one's own."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"spec": "one-inch", "background": "blue"}]}
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"spec": "one-inch", "background": "blue"}]},
     )
 
     spec: str | None = Field(None, max_length=80, examples=["one-inch"])
