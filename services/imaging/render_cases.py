@@ -45,7 +45,9 @@ def make_render(call: contract.MakeRender, parts: WorkerParts) -> contract.Rende
         raise
     try:
         answer = _keep(render, call, parts)
-    except (IdempotencyConflict, NotFound, SubjectErased):
+    except (IdempotencyConflict, NotFound, SubjectErased) as error:
+        if isinstance(error, SubjectErased):
+            parts.keys.fence(call.subject_id)
         _drop(render, parts)
         raise
     if answer.render_id != render.render_id:
@@ -103,9 +105,7 @@ def _draw(render: Render, photo: Photo, wanted: Any, spec: str | None, parts: Wo
 def _keep(render: Render, call: contract.MakeRender, parts: WorkerParts) -> contract.RenderState:
     """Commit the render and its key's answer; another render when the same call, made twice at once, has kept that one."""
     with parts.work.begin() as tx:
-        if tx.is_fenced(call.subject_id):
-            parts.keys.fence(call.subject_id)
-            raise SubjectErased("fenced while rendering")
+        tx.refuse_fenced(call.subject_id)
         before = _answered_before(call, parts, tx)
         if before is not None:
             return before
