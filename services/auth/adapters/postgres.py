@@ -152,8 +152,8 @@ class PostgresAuth(Transaction):
         for table in _OWNED:
             # The table names are the constant above; nothing from outside is in this text.
             row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",
-                (subject_id,),  # noqa: S608
+                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
+                (subject_id,),
             ).fetchone()
             counts[table] = int(row["n"]) if row else 0
         row = self.connection.execute(

@@ -27,8 +27,8 @@ class PostgresImaging(Transaction):
     def photo(self, photo_id: UUID) -> Photo | None:
         """A photo by id, held until this transaction ends."""
         row = self.connection.execute(
-            f"SELECT {_PHOTO} FROM photos WHERE photo_id = %s FOR UPDATE",
-            (photo_id,),  # noqa: S608 - constant columns
+            f"SELECT {_PHOTO} FROM photos WHERE photo_id = %s FOR UPDATE",  # noqa: S608 - constant names
+            (photo_id,),
         ).fetchone()
         return _photo(row) if row else None
 
@@ -98,8 +98,8 @@ class PostgresImaging(Transaction):
     def render(self, render_id: UUID) -> Render | None:
         """A render by id."""
         row = self.connection.execute(
-            f"SELECT {_RENDER} FROM renders WHERE render_id = %s",
-            (render_id,),  # noqa: S608 - constant columns
+            f"SELECT {_RENDER} FROM renders WHERE render_id = %s",  # noqa: S608 - constant names
+            (render_id,),
         ).fetchone()
         return Render(**row) if row else None
 
@@ -126,8 +126,8 @@ class PostgresImaging(Transaction):
         counts: dict[str, int] = {}
         for table in ("photos", "objects", "renders", "idempotency"):
             row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",
-                (subject_id,),  # noqa: S608 - constant names
+                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
+                (subject_id,),
             ).fetchone()
             counts[table] = int(row["n"]) if row else 0
         return counts

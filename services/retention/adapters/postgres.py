@@ -30,8 +30,8 @@ class PostgresRetention(Transaction):
         """A new purge."""
         row = _row(purge)
         self.connection.execute(
-            f"INSERT INTO purges ({_COLUMNS}) VALUES ({', '.join(f'%({name})s' for name in row)})",
-            row,  # noqa: S608
+            f"INSERT INTO purges ({_COLUMNS}) VALUES ({', '.join(f'%({name})s' for name in row)})",  # noqa: S608 - constant names
+            row,
         )
 
     def purge(self, purge_id: UUID) -> Purge | None:
@@ -78,8 +78,8 @@ class PostgresRetention(Transaction):
 
     def _one(self, condition: str, value: object) -> Purge | None:
         row = self.connection.execute(
-            f"SELECT {_COLUMNS} FROM purges WHERE {condition}",
-            (value,),  # noqa: S608 - constant conditions
+            f"SELECT {_COLUMNS} FROM purges WHERE {condition}",  # noqa: S608 - constant names
+            (value,),
         ).fetchone()
         return _purge(row) if row else None
 
