@@ -82,6 +82,9 @@ class ImagingTransaction(Protocol):
     def save_render(self, render: Render) -> None:
         """A render's new state and facts."""
 
+    def renders_unfinished(self, before: datetime, limit: int) -> list[Render]:
+        """Renders that were begun before a moment and never became ready."""
+
     def delete_render(self, render_id: UUID) -> None:
         """Delete the row of a render."""
 

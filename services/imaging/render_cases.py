@@ -110,6 +110,8 @@ def _keep(render: Render, call: contract.MakeRender, parts: WorkerParts) -> cont
         if before is not None:
             return before
         _renderable(tx.photo(call.photo_id), call)
+        if tx.render(render.render_id) is None:
+            raise NotFound("swept away: it took too long")
         tx.save_render(render)
         if call.idempotency_key:
             answer = {"render_id": str(render.render_id)}

@@ -73,8 +73,9 @@ class ImagingService:
     @timer(interval=60)
     @quietly
     def sweep_uploads(self) -> None:
-        """Every minute: uploads that never finished, deletions cut short."""
+        """Every minute: uploads and renders that never finished, deletions cut short."""
         use_cases.sweep_uploads(self.parts)
+        use_cases.sweep_renders(self.parts)
 
     @timer(interval=3600)
     @quietly

@@ -136,6 +136,19 @@ def sweep_uploads(parts: ImagingParts) -> int:
     return len(stale)
 
 
+def sweep_renders(parts: ImagingParts) -> int:
+    """Delete what a worker that died half way through a render left: its objects, then its rows; how many."""
+    with parts.work.begin() as tx:
+        stale = tx.renders_unfinished(parts.clock() - parts.upload_grace, SWEEP_BATCH)
+    for render in stale:
+        parts.store.delete([render.file_key, render.preview_key])
+        with parts.work.begin() as tx:
+            tx.delete_render(render.render_id)
+            tx.forget_object(render.file_key)
+            tx.forget_object(render.preview_key)
+    return len(stale)
+
+
 def sweep_store(parts: ImagingParts) -> int:
     """Delete objects that no row knows: what a process that died between a fence and its clean-up left. How many.
 

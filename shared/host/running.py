@@ -17,7 +17,7 @@ from nameko.extensions import DependencyProvider
 from nameko.runners import ServiceRunner
 
 from shared.kernel import log
-from shared.kernel.errors import Unavailable
+from shared.kernel.errors import TimedOut, Unavailable
 from shared.kernel.settings import BrokerSettings
 from shared.telemetry import health, tracing
 
@@ -131,7 +131,7 @@ def quietly(method: Callable[[Any], None]) -> Callable[[Any], None]:
     def turn(service: Any) -> None:
         try:
             method(service)
-        except Unavailable as error:
+        except (Unavailable, TimedOut) as error:
             logger.warning("timer skipped a turn", method=method.__name__, detail=error.detail)
 
     return turn

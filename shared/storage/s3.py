@@ -112,11 +112,12 @@ class S3Store:
     def _abort_uploads(self, prefix: str) -> None:
         with _errors():
             client: Any = self._client  # the SDK keeps these two calls underscored; the S3 calls behind them are plain
-            listed = client._list_multipart_uploads(bucket_name=self._bucket, prefix=prefix)
-            for upload in listed.uploads:
-                client._abort_multipart_upload(
-                    bucket_name=self._bucket, object_name=upload.object_name, upload_id=upload.upload_id
-                )
+            # Aborting shortens the list: ask again until it is empty, rather than page through it.
+            while uploads := client._list_multipart_uploads(bucket_name=self._bucket, prefix=prefix).uploads:
+                for upload in uploads:
+                    client._abort_multipart_upload(
+                        bucket_name=self._bucket, object_name=upload.object_name, upload_id=upload.upload_id
+                    )
 
 
 def _real(version: str | None) -> str | None:

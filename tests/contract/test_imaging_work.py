@@ -128,6 +128,14 @@ def test_a_render_is_what_was_saved_last_and_goes_alone(imaging: Both) -> None:
         tx.save_render(replace(render, render_id=new_id()))
     with imaging.work.begin() as tx:
         assert tx.render(render.render_id) == replace(render, ready=True, facts=b"sealed")
+        begun = replace(render, render_id=new_id())
+        tx.add_render(begun)
+        later = NOW + timedelta(seconds=1)
+        assert tx.renders_unfinished(NOW, 1000) == []
+        assert begun in tx.renders_unfinished(later, 1000)
+        assert render.render_id not in [found.render_id for found in tx.renders_unfinished(later, 1000)]
+        assert tx.renders_unfinished(later, 0) == []
+        tx.delete_render(begun.render_id)
         tx.delete_render(render.render_id)
         tx.delete_render(new_id())
         assert tx.render(render.render_id) is None

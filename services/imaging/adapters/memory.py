@@ -109,6 +109,11 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
         if held is not None:
             self.state.renders[render.render_id] = replace(held, ready=render.ready, facts=render.facts)
 
+    def renders_unfinished(self, before: datetime, limit: int) -> list[Render]:
+        """Renders that were begun before a moment and never became ready."""
+        found = [render for render in self.state.renders.values() if not render.ready and render.created_at < before]
+        return sorted(found, key=lambda render: render.created_at)[:limit]
+
     def delete_render(self, render_id: UUID) -> None:
         """Delete the row of a render."""
         self.state.renders.pop(render_id, None)

@@ -110,6 +110,15 @@ class PostgresImaging(Transaction):
             (render.ready, render.facts, render.render_id),
         )
 
+    def renders_unfinished(self, before: datetime, limit: int) -> list[Render]:
+        """Renders that were begun before a moment and never became ready."""
+        rows = self.connection.execute(
+            f"SELECT {_RENDER} FROM renders WHERE NOT ready AND created_at < %s"  # noqa: S608 - constant columns
+            " ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            (before, limit),
+        )
+        return [Render(**row) for row in rows]
+
     def delete_render(self, render_id: UUID) -> None:
         """Delete the row of a render."""
         self.connection.execute("DELETE FROM renders WHERE render_id = %s", (render_id,))
