@@ -6,41 +6,20 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from services.auth.domain.policies import PolicyDocument
 from services.auth.domain.sessions import RefreshToken, Session
 from services.auth.domain.subjects import Consent, Guest, Subject
-from shared.contracts import Event
 from shared.crypto import Keyring
 from shared.crypto.signing import Signer
 from shared.kernel.clock import Clock
+from shared.messaging.transaction import EveryTransaction
 
 
-class AuthTransaction(Protocol):
+class AuthTransaction(EveryTransaction, Protocol):
     """One transaction on auth's data (the parts every service has, then auth's own)."""
-
-    def publish(self, event: Event) -> None:
-        """Let an event out when this commits."""
-
-    def first_time(self, consumer: str, message_id: UUID) -> bool:
-        """Inbox."""
-
-    def fence(self, subject_id: UUID) -> None:
-        """Fence the subject here."""
-
-    def is_fenced(self, subject_id: UUID) -> bool:
-        """Whether it is fenced here."""
-
-    def refuse_fenced(self, subject_id: UUID) -> None:
-        """Raise behind a fence."""
-
-    def recall(self, scope: str, key: str, fingerprint: str) -> dict[str, Any] | None:
-        """The answer an idempotency key was given before."""
-
-    def remember(self, scope: str, key: str, fingerprint: str, subject_id: UUID, answer: dict[str, Any]) -> None:
-        """Keep that answer."""
 
     def add_subject(self, subject: Subject) -> None:
         """A new subject."""

@@ -6,42 +6,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from services.imaging.domain.photos import Photo, Render
-from shared.contracts import Command, Event
 from shared.crypto import DataKey
 from shared.kernel.clock import Clock
+from shared.messaging.transaction import EveryTransaction
 from shared.storage import ObjectStore
 
 
-class ImagingTransaction(Protocol):
+class ImagingTransaction(EveryTransaction, Protocol):
     """One transaction on imaging's data (the parts every service has, then imaging's own)."""
-
-    def publish(self, event: Event) -> None:
-        """Let an event out when this commits."""
-
-    def send(self, command: Command, queue: str) -> None:
-        """Let a command out to one queue when this commits."""
-
-    def first_time(self, consumer: str, message_id: UUID) -> bool:
-        """Inbox."""
-
-    def fence(self, subject_id: UUID) -> None:
-        """Fence the subject here."""
-
-    def is_fenced(self, subject_id: UUID) -> bool:
-        """Whether it is fenced here."""
-
-    def refuse_fenced(self, subject_id: UUID) -> None:
-        """Raise behind a fence."""
-
-    def recall(self, scope: str, key: str, fingerprint: str) -> dict[str, Any] | None:
-        """The answer an idempotency key was given before."""
-
-    def remember(self, scope: str, key: str, fingerprint: str, subject_id: UUID, answer: dict[str, Any]) -> None:
-        """Keep that answer."""
 
     def add_photo(self, photo: Photo) -> None:
         """A new photo."""

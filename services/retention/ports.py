@@ -10,24 +10,15 @@ from typing import Protocol
 from uuid import UUID
 
 from services.retention.domain.purges import Purge
-from shared.contracts import Event
 from shared.crypto.signing import Signer
 from shared.kernel.clock import Clock
 from shared.kernel.personal import Secret
+from shared.messaging.transaction import EveryTransaction
 from shared.storage import ObjectStore
 
 
-class RetentionTransaction(Protocol):
+class RetentionTransaction(EveryTransaction, Protocol):
     """One transaction on retention's data (the parts every service has, then retention's own)."""
-
-    def publish(self, event: Event) -> None:
-        """Let an event out when this commits."""
-
-    def first_time(self, consumer: str, message_id: UUID) -> bool:
-        """Inbox."""
-
-    def tombstone_of(self, subject_id: UUID) -> bytes:
-        """What is kept of an erased subject."""
 
     def hold_subject(self, subject_id: UUID) -> None:
         """Let openings for one subject wait for each other until this transaction ends."""

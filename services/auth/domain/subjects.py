@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.kernel.errors import Conflict
+from shared.kernel.states import moved
 
 
 class SubjectState(StrEnum):
@@ -25,9 +25,7 @@ MOVES: dict[SubjectState, frozenset[SubjectState]] = {
 
 def move(now: SubjectState, to: SubjectState) -> SubjectState:
     """``to``, when the table allows it; the same state again is a no-op. Raises :class:`Conflict`."""
-    if to is not now and to not in MOVES[now]:
-        raise Conflict(f"a subject does not go from {now} to {to}")
-    return to
+    return moved(MOVES, now, to, "subject")
 
 
 @dataclass(frozen=True, slots=True)

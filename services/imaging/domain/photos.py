@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shared.kernel.errors import Conflict
+from shared.kernel.states import moved
 from shared.storage import object_key
 
 
@@ -46,9 +46,7 @@ ORIGINAL, CUTOUT = "original", "cutout"
 
 def move(now: PhotoState, to: PhotoState) -> PhotoState:
     """``to``, when the table allows it; the same state again is a no-op. Raises :class:`Conflict`."""
-    if to is not now and to not in MOVES[now]:
-        raise Conflict(f"a photo does not go from {now} to {to}")
-    return to
+    return moved(MOVES, now, to, "photo")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from shared.kernel.errors import Conflict
+from shared.kernel.states import moved
 
 PARTICIPANTS = ("imaging",)
 """Services that hold a subject's data. A participant that has not answered is a failure, never a success."""
@@ -107,10 +107,8 @@ def open_purge(
 
 def move(purge: Purge, to: PurgeState, now: datetime) -> Purge:
     """The purge in state ``to``; the same state again is a no-op. Raises :class:`Conflict`."""
-    if purge.state is to:
+    if moved(MOVES, purge.state, to, "purge") is purge.state:
         return purge
-    if to not in MOVES[purge.state]:
-        raise Conflict(f"a purge does not go from {purge.state} to {to}")
     return replace(purge, state=to, timeline=(*purge.timeline, (to, now)))
 
 
