@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.connection import amqp_url
 from shared.contracts import Call, retention
@@ -36,7 +36,9 @@ def list_purges(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    table = Table("purge", "status", "reason", "requested", "attempts", "waiting for", "trouble", box=None)
+    table = Table(
+        Column("purge", no_wrap=True), "status", "reason", "requested", "attempts", "waiting for", "trouble", box=None
+    )
     for one in found.items:
         waiting = ", ".join(one.waiting_for)
         requested = rfc3339(one.requested_at)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from shared.kernel.errors import Code, PocketError
 
 WINDOW_SECONDS = 3600.0
+FORGET_SECONDS = 60.0
 MAX_NAMES = 100_000
 
 
@@ -18,11 +19,12 @@ class RateLimiter:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._uses: dict[str, deque[float]] = {}
+        self._forgot_at = monotonic()
 
     def use(self, name: str, limit: int) -> None:
         """Count one use; raises ``too_many_requests`` when ``name`` has had ``limit`` within the hour."""
         now = self._monotonic()
-        if len(self._uses) > MAX_NAMES:
+        if now - self._forgot_at > FORGET_SECONDS or len(self._uses) > MAX_NAMES:
             self._forget(now)
         uses = self._uses.setdefault(name, deque())
         while uses and now - uses[0] > WINDOW_SECONDS:
@@ -32,5 +34,7 @@ class RateLimiter:
         uses.append(now)
 
     def _forget(self, now: float) -> None:
+        """An address is not kept for longer than it counts."""
+        self._forgot_at = now
         for name in [n for n, uses in self._uses.items() if not uses or now - uses[-1] > WINDOW_SECONDS]:
             del self._uses[name]

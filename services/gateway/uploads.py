@@ -31,12 +31,15 @@ class Upload:
     size: int
 
 
-class _SealedFile:
-    """Takes the plain pieces of one file, and keeps only sealed ones."""
+class SealedFile:
+    """Takes the plain pieces of one file, and keeps only sealed ones.
+
+    The subject's data key is not kept: what stays is a key derived from it for this one file, and a keyed digest.
+    """
 
     def __init__(self, key: DataKey, bound_to: str, max_bytes: int) -> None:
         self._sealer = Sealer(key, bound_to)
-        self._max = max_bytes
+        self.max_bytes = max_bytes
         self._head = bytearray()
         self._sniffed = False
         self._digest = hmac.new(key.reveal(), b"upload fingerprint", hashlib.sha256)
@@ -44,8 +47,9 @@ class _SealedFile:
         self.size = 0
 
     def feed(self, piece: bytes) -> None:
+        """Take the next piece; raises what :func:`receive` raises."""
         self.size += len(piece)
-        if self.size > self._max:
+        if self.size > self.max_bytes:
             raise PhotoRejected(Code.TOO_LARGE, "over the cap")
         if not self._sniffed:
             self._head += piece[: SNIFF_BYTES - len(self._head)]
@@ -55,6 +59,7 @@ class _SealedFile:
         self.sealed += self._sealer.feed(piece)
 
     def finish(self) -> Upload:
+        """The sealed file, once all of it has come."""
         if not self._sniffed:
             self._sniff()
         self.sealed += self._sealer.finish()
@@ -72,7 +77,7 @@ class _SealedFile:
 class _FormReader:
     """python-multipart's callbacks: finds the one ``file`` field and feeds it on."""
 
-    file: _SealedFile
+    file: SealedFile
     found: bool = False
     ended: bool = False
     _name: bytearray = field(default_factory=bytearray)
@@ -117,9 +122,7 @@ class _FormReader:
             raise BadRequest("part headers too long")
 
 
-async def receive(
-    stream: AsyncIterator[bytes], content_type: str, key: DataKey, bound_to: str, max_bytes: int
-) -> Upload:
+async def receive(stream: AsyncIterator[bytes], content_type: str, file: SealedFile) -> Upload:
     """The sealed ``file`` of a multipart body.
 
     Raises ``bad_request`` (no such field, not a form), ``too_large``, ``unsupported_format``, ``too_many_pixels``.
@@ -128,7 +131,6 @@ async def receive(
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise BadRequest("not multipart/form-data")
-    file = _SealedFile(key, bound_to, max_bytes)
     reader = _FormReader(file)
     names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
     parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
@@ -136,7 +138,7 @@ async def receive(
     try:
         async for piece in stream:
             received += len(piece)
-            if received > max_bytes + 64 * 1024:
+            if received > file.max_bytes + 64 * 1024:
                 raise PhotoRejected(Code.TOO_LARGE, "over the cap")
             parser.write(piece)
         parser.finalize()

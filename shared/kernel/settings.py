@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="POCKETID_", extra="ignore", hide_input_in_errors=True)
 
     profile: Literal["local", "production"] = Field(
-        "production", description="`local` allows stand-ins; `production` refuses them"
+        "production",
+        description="`local` or `production`; whatever stands in for a real service will be refused in `production`",
     )
     process: str = Field("pocketid", description="the process's name in logs and metrics")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much is logged")

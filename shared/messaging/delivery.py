@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from shared.contracts.base import UndecodableMessage
 from shared.contracts.queues import RETRY_DELAYS_SECONDS
-from shared.kernel.errors import PocketError, SubjectErased
+from shared.kernel.errors import PocketError, SubjectErased, TimedOut, Unavailable
+
+OUTAGE_ATTEMPTS = 60
+"""Tries while something we need is out of service: about an hour at the last delay, so that no outage buries work."""
 
 
 class Verdict(StrEnum):
@@ -28,7 +31,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """Judges (error, attempt). Attempts count from 1; after the last delay is used up, a message is buried."""
+    """Judges (error, attempt). Attempts count from 1; after the last delay is used up, a message is buried.
+
+    Only an outage is waited out: what failed because something else is down goes on waiting at the last delay.
+    """
 
     delays_seconds: tuple[int, ...] = RETRY_DELAYS_SECONDS
 
@@ -39,6 +45,6 @@ class DeliveryPolicy:
             return Judgement(Verdict.ACK)
         if isinstance(error, UndecodableMessage) or (isinstance(error, PocketError) and not error.retryable):
             return Judgement(Verdict.BURY)
-        if attempt > len(self.delays_seconds):
+        if attempt > (OUTAGE_ATTEMPTS if isinstance(error, (Unavailable, TimedOut)) else len(self.delays_seconds)):
             return Judgement(Verdict.BURY)
-        return Judgement(Verdict.RETRY, self.delays_seconds[attempt - 1])
+        return Judgement(Verdict.RETRY, self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1])

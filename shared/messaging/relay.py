@@ -12,6 +12,8 @@ import contextlib
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
 from typing import Any
 
 import aio_pika
@@ -29,6 +31,10 @@ from shared.telemetry import health, metrics
 
 BATCH = 200
 POLL_SECONDS = 5.0
+TIDY_SECONDS = 3600.0
+INBOX_LIFE = timedelta(days=30)
+"""Longer than any message can wait, rest among the dead included (an operator looks after those within days)."""
+IDEMPOTENCY_LIFE = timedelta(days=7)
 RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 logger = log.get_logger("relay")
@@ -43,6 +49,7 @@ class Relay:
         self._amqp_url = amqp_url
         self.pulse = health.Pulse(60)
         self.connected = False
+        self._tidied_at = -TIDY_SECONDS
 
     async def run(self) -> None:
         """Relay for ever: connect, move, and on trouble connect again with back-off."""
@@ -72,10 +79,19 @@ class Relay:
         self.connected = True
         while True:
             moved, kept = await self._move_batch(database, exchanges)
+            await self._tidy(database)
             self.pulse.beat()
             if moved == BATCH:
                 continue
             await _woken(database, POLL_SECONDS if not kept else 1.0)
+
+    async def _tidy(self, database: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        """Once an hour: what the inbox and the idempotency keys no longer need to remember."""
+        if time.monotonic() - self._tidied_at < TIDY_SECONDS:
+            return
+        self._tidied_at = time.monotonic()
+        await database.execute("DELETE FROM inbox WHERE handled_at < now() - %s", (INBOX_LIFE,))
+        await database.execute("DELETE FROM idempotency WHERE created_at < now() - %s", (IDEMPOTENCY_LIFE,))
 
     async def _move_batch(
         self, database: psycopg.AsyncConnection[dict[str, Any]], exchanges: dict[str, AbstractExchange]

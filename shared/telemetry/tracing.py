@@ -1,4 +1,4 @@
-"""W3C trace context, carried through HTTP, calls and events; exported only where an exporter is configured."""
+"""W3C trace context, carried through HTTP, calls and events into the logs; not exported anywhere yet."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from services.gateway.access import Caller
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
-from services.gateway.uploads import Upload, receive
+from services.gateway.uploads import SealedFile, Upload, receive
 from shared.contracts import imaging
 from shared.crypto import seal, unseal
 from shared.kernel.errors import MEANINGS, Code, PocketError
@@ -83,14 +83,8 @@ async def upload(request: Request, caller: CurrentCaller, parts: GatewayParts, k
     photo_id = new_id()
     bound_to = object_key(caller.subject_id, photo_id, "original")
     async with parts.uploads:
-        data_key = await parts.keys.key_of(caller.subject_id)
-        received = await receive(
-            request.stream(),
-            request.headers.get("content-type", ""),
-            data_key,
-            bound_to,
-            parts.settings.max_upload_bytes,
-        )
+        file = SealedFile(await parts.keys.key_of(caller.subject_id), bound_to, parts.settings.max_upload_bytes)
+        received = await receive(request.stream(), request.headers.get("content-type", ""), file)
         registered = await parts.asker.ask(
             imaging.RegisterPhoto(
                 subject_id=caller.subject_id,

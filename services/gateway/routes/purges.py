@@ -53,7 +53,10 @@ async def wipe_stash(
     key: IdempotencyKey,
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> PurgeStarted:
-    """清空暂存: wipe everything this guest has. Unreadable before this answers, gone and certified seconds later.
+    """清空暂存: wipe everything this guest has. Gone and certified seconds later.
+
+    Its key is destroyed before this answers; should auth be out of service just then, as soon as auth is back, and until
+    then every gateway refuses the guest's tokens.
 
     The guest ends with its stash: its tokens are refused from now on (401 `subject_erased`). Only the same call with the
     same `Idempotency-Key` still gets its answer, in case the first one was lost.

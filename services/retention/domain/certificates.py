@@ -23,13 +23,13 @@ STATEMENT = {
 KEPT = [
     {
         "what": "a keyed hash of the subject's random id (the fence), in each service",
-        "why": "late or repeated messages and restored backups must not bring the data back",
+        "why": "late or repeated messages must not bring the data back",
         "until": "as long as the service runs",
     },
     {
         "what": "this certificate and its timeline, without the subject's id",
         "why": "proof that the deletion took place",
-        "until": "3 years (PIPL 56)",
+        "until": "at least 3 years (PIPL 56)",
     },
 ]
 

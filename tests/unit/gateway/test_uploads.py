@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.uploads import Upload, receive
+from services.gateway.uploads import SealedFile, Upload, receive
 from shared.crypto import new_data_key, sealed_size, unseal
 from shared.kernel.errors import BadRequest, Code, PhotoRejected, PocketError
 
@@ -43,7 +43,7 @@ async def stream(pieces: list[bytes]) -> AsyncIterator[bytes]:
 
 
 def upload(*pieces: bytes, content_type: str = TYPE, cap: int = CAP) -> Upload:
-    return asyncio.run(receive(stream(list(pieces)), content_type, KEY, NAME, cap))
+    return asyncio.run(receive(stream(list(pieces)), content_type, SealedFile(KEY, NAME, cap)))
 
 
 def cut(body: bytes, edges: list[int]) -> list[bytes]:
@@ -81,7 +81,9 @@ def test_the_fingerprint_knows_the_file_again_and_tells_nothing_without_the_key(
     content = png()
     first, again, other = (upload(form(part("file", each))) for each in (content, content, png()))
     assert first.fingerprint == again.fingerprint != other.fingerprint
-    under_another_key = asyncio.run(receive(stream([form(part("file", content))]), TYPE, new_data_key(), NAME, CAP))
+    under_another_key = asyncio.run(
+        receive(stream([form(part("file", content))]), TYPE, SealedFile(new_data_key(), NAME, CAP))
+    )
     assert under_another_key.fingerprint != first.fingerprint
 
 
@@ -153,7 +155,7 @@ def test_a_file_over_the_cap_is_refused_as_soon_as_the_cap_is_passed() -> None:
             yield bytes(64 * 1024)
 
     with pytest.raises(PhotoRejected) as refusal:
-        asyncio.run(receive(endless(), TYPE, KEY, NAME, 1024 * 1024))
+        asyncio.run(receive(endless(), TYPE, SealedFile(KEY, NAME, 1024 * 1024)))
     assert refusal.value.actual_code is Code.TOO_LARGE
     assert len(read) <= 17
 
@@ -201,7 +203,7 @@ def test_a_large_file_is_refused_by_its_head_before_its_end_has_come() -> None:
             yield bytes(16 * 1024)
 
     with pytest.raises(PhotoRejected) as refusal:
-        asyncio.run(receive(endless(), TYPE, KEY, NAME, CAP))
+        asyncio.run(receive(endless(), TYPE, SealedFile(KEY, NAME, CAP)))
     assert refusal.value.actual_code is Code.UNSUPPORTED_FORMAT
     assert len(read) <= 5
 
