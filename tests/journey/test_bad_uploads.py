@@ -109,6 +109,15 @@ def test_a_broken_form_is_a_coded_error(guest: Guest, body: bytes, content_type:
     assert answer.json()["code"] in ("bad_request", "unsupported_format")
 
 
+def test_a_body_that_no_call_needs_is_refused_before_it_is_in_memory(guest: Guest) -> None:
+    """Anything but an upload may be 64 KiB: told in advance, or streamed without a length."""
+    for path in ("/v1/guests", "/v1/sessions/refresh"):
+        whole = guest.http.post(path, content=b"x" * 200_000, headers={"Content-Type": "application/json"})
+        chunked = guest.http.post(path, content=iter([b"x" * 50_000] * 4), headers={"Content-Type": "application/json"})
+        for answer in (whole, chunked):
+            assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 def test_a_bad_order_is_a_coded_error(guest: Guest) -> None:
     """Renders of unknown specs, absurd sizes and colours: 422 with a code, nothing registered."""
     photo_id = guest.uploaded(builders.portrait("biden"))
