@@ -43,11 +43,12 @@ class Transaction:
 
     def _enqueue(self, message: Event | Command, exchange: str, routing_key: str, mandatory: bool) -> None:
         body = encode(message, traceparent=current_traceparent())
+        # One round trip: the row, and the word to the relay when it commits.
         self.connection.execute(
-            "INSERT INTO outbox (message_id, exchange, routing_key, mandatory, body) VALUES (%s, %s, %s, %s, %s)",
-            (message.message_id, exchange, routing_key, mandatory, body),
+            "WITH said AS (INSERT INTO outbox (message_id, exchange, routing_key, mandatory, body)"
+            " VALUES (%s, %s, %s, %s, %s)) SELECT pg_notify(%s, '')",
+            (message.message_id, exchange, routing_key, mandatory, body, OUTBOX_CHANNEL),
         )
-        self.connection.execute(f"NOTIFY {OUTBOX_CHANNEL}")
 
     # ---- inbox
 
