@@ -24,6 +24,21 @@ ADVICE: dict[str, Texts] = {
     "dynamic_range": ("请在光线充足处重拍，不要使用滤镜", "Retake in good light, without a filter"),
     "natural_colour": ("请在自然光下拍摄，避免彩色灯光", "Use natural light, no coloured lamps"),
     "matte": ("请换一个与衣服、头发颜色不同的背景重拍", "Retake in front of a background unlike your hair and clothes"),
+    "in_colour": ("请上传彩色照片，不要用黑白照片或滤镜", "Use a colour photo, without a black-and-white filter"),
+    "glasses_glare": (
+        "请摘下眼镜，或稍微转动避开反光",
+        "Take your glasses off, or tilt them until the reflection is gone",
+    ),
+    "red_eye": ("请关闭闪光灯重拍，避免红眼", "Turn the flash off, so that your eyes are not red"),
+    "face_covered": (
+        "请露出整张脸，摘下口罩、墨镜，拨开遮挡物",
+        "Show your whole face: no mask, no dark glasses, nothing in front of it",
+    ),
+    "clothes_contrast": (
+        "衣服与背景颜色太接近，请换件颜色不同的衣服",
+        "Your clothes look like the wall behind you; wear another colour",
+    ),
+    "plain_background": ("背景杂乱，请站在纯色墙面前重拍", "The background is busy; stand in front of a plain wall"),
     "hair_inside": (
         "头顶头发超出画面，请离远一些重拍",
         "Your hair leaves the picture at the top; move back and retake",

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline import advice
+from services.imaging.pipeline import advice, appearance
 from services.imaging.pipeline.arrays import Pixels, as_pixels, as_plane, size_of
 from services.imaging.pipeline.mesh import (
     INNER_LIPS,
@@ -96,7 +96,13 @@ RULES: dict[str, Rule] = {
     "even_light": Rule("ratio", Limits(warn_min=0.30)),
     "dynamic_range": Rule("bits", Limits(warn_min=5.5)),
     "natural_colour": Rule("lab", Limits(warn_max=12)),
+    "in_colour": Rule("lab", Limits(warn_min=3)),
+    "glasses_glare": Rule("ratio", Limits(warn_max=0.03)),
+    "red_eye": Rule("ratio", Limits(warn_max=0.30)),
+    "face_covered": Rule("lab", Limits(warn_max=15)),
     "matte": Rule("ratio", Limits(warn_min=0.95)),
+    "clothes_contrast": Rule("delta_e", Limits(warn_min=10)),
+    "plain_background": Rule("lab/px", Limits(warn_max=8)),
 }
 
 
@@ -162,7 +168,12 @@ def of_pixels(picture: Pixels, face: Face) -> dict[str, float]:
         "even_light": _even_light(grey, normal),
         "dynamic_range": float(-(known * np.log2(known)).sum()),
         "natural_colour": _colour_distance(skin, normal),
-    }
+    } | appearance.of_face(skin, inside, normal)
+
+
+def of_scene(crop: Pixels, alpha: Pixels, face: Face) -> list[Check]:
+    """The checks that need the cut-out person: the clothes and what was behind them."""
+    return [judged(name, value) for name, value in appearance.of_scene(crop, alpha, face).items()]
 
 
 def _upper_half() -> list[int]:

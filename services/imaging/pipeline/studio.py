@@ -154,7 +154,7 @@ class Studio:
         alpha = refine.refine(whole, crop)
         colours = foreground.foreground(crop, alpha)
         head = geometry.measure(face, alpha)
-        found = [*prepared.checks, checks.judged("matte", trust)]
+        found = [*prepared.checks, checks.judged("matte", trust), *checks.of_scene(crop, alpha, face)]
         model = {"name": self._matter.model.name, "version": self._matter.model.version}
         pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
         analysis = {
