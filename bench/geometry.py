@@ -208,6 +208,8 @@ def show(found: dict[str, list[Measured | None]], specs: list[Spec]) -> None:
         counted = f"{100 * sum(fits) / len(fits):8.1f}%{len(seen):6}/{len(rows)}"
         print(f"{who:14}{spec_id:22}{counted}{head:8.3f}{eyes:8.3f}{rolls[int(0.95 * (len(rolls) - 1))]:12.2f}")
     ours, base = (100 * sum(shares[who]) / len(shares[who]) for who in ("ours", "fixed ratios"))
+    unlevelled = shares["fixed ratios but roll"]
+    print(f"(fixed ratios when roll is not counted: {100 * sum(unlevelled) / len(unlevelled):.1f} %)")
     print(
         f"within the spec: ours {ours:.1f} % (target 99), fixed ratios {base:.1f} %, ratio {ours / max(base, 0.1):.2f}"
     )

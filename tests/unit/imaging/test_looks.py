@@ -76,7 +76,7 @@ def test_skin_looks_touch_the_faces_skin_alone(cutout: Cutout, name: str) -> Non
         assert changed[y, x] <= 0.25 * changed[mask > 0.99].max()
 
 
-def test_smoothing_keeps_edges(obama: Cutout) -> None:
+def test_smoothing_keeps_the_edges_it_meets(obama: Cutout) -> None:
     """A step of contrast across the face is still there, as steep, when small unevenness is gone."""
     step = np.full((60, 60, 3), 90, np.uint8)
     step[:, 30:] = 190
