@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from services.imaging.worker_main import build, serve
+from services.imaging.worker import build, serve
 from shared.kernel import log
 from shared.kernel.settings import WorkerSettings, load
 from shared.telemetry import health
