@@ -13,6 +13,7 @@ import typer
 from shared.kernel.errors import PocketError
 
 if TYPE_CHECKING:
+    from services.imaging.pipeline.cutout import Cutout
     from services.imaging.pipeline.order import RenderOrder
     from services.imaging.pipeline.studio import Studio
 
@@ -52,11 +53,17 @@ def check(
     photo: PhotoArgument,
     spec: Annotated[str, typer.Option(help="Also judge the finished photo against this spec.")] = "",
     as_json: JsonOption = False,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write a PNG with mesh, crown, eye line, chin and the spec's frame.")
+    ] = None,
 ) -> None:
-    """Prints the quality report of a photo; writes no file."""
+    """Prints the quality report of a photo; writes no file but the annotated picture, when asked."""
     order = _or_exit(lambda: _order({"spec": spec})) if spec else None
     studio = _or_exit(_studio)
-    report = _or_exit(lambda: _report(studio, photo.read_bytes(), order))
+    cutout = _or_exit(lambda: _cut_out(studio, photo.read_bytes()))
+    report = _or_exit(lambda: _report(studio, cutout, order))
+    if annotate is not None:
+        _or_exit(lambda: annotate.write_bytes(_annotated(cutout, order)))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -115,8 +122,18 @@ def _make_one(studio: Studio, path: Path, order: RenderOrder, target: Path) -> d
     return {"photo": str(path), "file": str(target), **facts, "compliance": made.compliance}
 
 
-def _report(studio: Studio, content: bytes, order: RenderOrder | None) -> dict[str, Any]:
+def _cut_out(studio: Studio, content: bytes) -> Cutout:
     [cutout] = studio.matte([studio.prepare(content, refuse=False)])
+    return cutout
+
+
+def _annotated(cutout: Cutout, order: RenderOrder | None) -> bytes:
+    from services.imaging.pipeline.annotate import annotated
+
+    return annotated(cutout, order.spec if order is not None else None)
+
+
+def _report(studio: Studio, cutout: Cutout, order: RenderOrder | None) -> dict[str, Any]:
     report = dict(cutout.analysis)
     verdicts = {entry["verdict"] for entry in report["checks"]}
     if order is not None:

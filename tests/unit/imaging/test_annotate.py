@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PIL import Image
 from services.imaging.pipeline import annotate
 from services.imaging.pipeline.cutout import Cutout
 from services.imaging.specs import catalogue
+from tests.portraits import builders
+from tests.unit.imaging.test_commands import run
 
 
 def opened(content: bytes) -> np.ndarray:
@@ -49,3 +52,13 @@ def test_the_frame_is_the_finished_photos(obama: Cutout) -> None:
     assert corners[0][1] < at["hair"][1] < at["chin"][1] < corners[3][1]
     with_frame, without = (opened(annotate.annotated(obama, chosen)) for chosen in (spec, None))
     assert (with_frame != without).any()
+
+
+def test_check_writes_the_annotated_picture_when_asked(tmp_path: Path) -> None:
+    """``pocketid check --annotate`` writes a PNG beside the report; a folder that is not there is one line and status 1."""
+    photo, target = tmp_path / "me.jpg", tmp_path / "seen.png"
+    photo.write_bytes(builders.portrait())
+    status, _, _ = run("check", photo, "--spec", "us-visa", "--annotate", target)
+    assert status == 0
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert run("check", photo, "--annotate", tmp_path / "nowhere" / "seen.png")[0] == 1
