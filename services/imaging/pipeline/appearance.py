@@ -21,6 +21,8 @@ SKIN_ZONES = (151, 50, 280, 230, 450, 27, 257, 205, 425, 199, 4, 164)
 COVERABLE = ((230, 450, 27, 257), (205, 425, 199, 164, 4))
 """What sunglasses and what a mask would cover."""
 SCENE_SIDE = 256
+FEWEST = 50
+"""Pixels of clothes or background, at half the scene's side, below which nothing can be said of them."""
 
 
 def of_face(skin: Pixels, inside: npt.NDArray[np.bool_], face: Face) -> dict[str, float]:
@@ -42,11 +44,12 @@ def of_scene(crop: Pixels, alpha: Pixels, face: Face) -> dict[str, float]:
     behind = np.asarray(cv2.erode((share < 13).astype(np.uint8), kernel) > 0)
     clothes = np.asarray(cv2.erode((share > 242).astype(np.uint8), kernel) > 0)
     clothes[: int((face.chin[1] + 0.45 * face.eyes_to_chin) * size[1] / crop.shape[0])] = False
-    if behind.sum() < 40:
+    lab, seen = _lab(small), behind[::2, ::2]
+    if seen.sum() < FEWEST:
         return {"clothes_contrast": 100.0, "plain_background": 0.0}
-    lab = _lab(small)
-    steep = np.hypot(*(cv2.Sobel(lab[:, :, 0], cv2.CV_32F, *way) / 8 for way in ((1, 0), (0, 1))))
-    contrast = _apart(lab, clothes, behind) if clothes.sum() >= 40 else 100.0
+    steep = cv2.magnitude(*(cv2.Sobel(lab[:, :, 0], cv2.CV_32F, *way) / 8 for way in ((1, 0), (0, 1))))
+    worn = clothes[::2, ::2]
+    contrast = _apart(lab[::2, ::2], worn, seen) if worn.sum() >= FEWEST else 100.0
     return {"clothes_contrast": contrast, "plain_background": float(steep[behind].mean())}
 
 
