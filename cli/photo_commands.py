@@ -73,7 +73,9 @@ def check(
 
 
 def specs(
-    search: Annotated[str, typer.Option(help="Words in Chinese or English, an id, or a size such as 35x45.")] = "",
+    search: Annotated[
+        str, typer.Option(help="Words in Chinese or English, pinyin (yicun, yc), an id, a size (35x45).")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Lists the catalogue of specs."""
@@ -85,11 +87,12 @@ def specs(
         return
     from rich.table import Table
 
-    table = Table("id", "名称", "name", "mm", "px", "KB", "confidence")
+    table = Table("id", "名称", "name", "category", "mm", "px", "KB", "confidence", "same as")
     for spec in found:
         mm = f"{spec.mm[0]:g}x{spec.mm[1]:g}" if spec.mm else ""
         window = "" if spec.kb is None else f"{spec.kb.low or 0:g}-{spec.kb.high or 0:g}"
-        table.add_row(spec.id, spec.zh, spec.en, mm, f"{spec.px[0]}x{spec.px[1]}", window, spec.confidence)
+        px, same_as = f"{spec.px[0]}x{spec.px[1]}", spec.alias_of or ""
+        table.add_row(spec.id, spec.zh, spec.en, spec.category, mm, px, window, spec.confidence, same_as)
     _console().print(table)
 
 

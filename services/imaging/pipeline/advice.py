@@ -63,11 +63,11 @@ ADVICE: dict[str, Texts] = {
     ),
     "file_kb": ("文件大小不在规格范围内", "The file's size is outside the spec's range"),
     "background": ("此规格要求其他背景颜色", "This spec asks for another background"),
-    "background_edit": (
-        "有的办理机构不接受更换过背景的照片",
-        "Some offices refuse photos whose background was replaced",
+    "people": ("此规格是双人合影，成片只有一人", "This spec is a photo of two people; only one was placed"),
+    "upscaling": (
+        "原图偏小，而报名系统不接受放大的照片；请靠近一些重拍",
+        "The photo is smaller than the spec, whose authority refuses enlarged photos; move closer and retake",
     ),
-    "retouching": ("此规格不接受修饰过的照片", "This spec does not accept retouched photos"),
 }
 
 

@@ -9,24 +9,26 @@ from services.imaging.pipeline.cutout import Cutout
 from services.imaging.pipeline.encode import Encoded
 from services.imaging.pipeline.geometry import Placement, ratios
 from services.imaging.pipeline.order import RenderOrder
-from services.imaging.specs.model import BANDS, Spec
+from services.imaging.specs.model import ALONG_WIDTH, BANDS, Spec, before_rendering
 
 TOLERANCE = 0.0015
 """Less than a pixel of a 600 px photo."""
-ALONG_WIDTH = {"head_width", "eye_distance"}
 ENLARGED = 1.35
 """Enlarging the photo more than this shows."""
 SIZE_ROOM = 2.0
 """Crop pixels that a frame may lack before the extension is mentioned."""
+NOTICES = {"retouching"}
+"""Warnings about what was not done: they leave the verdict as it is."""
 
 
 def report(cutout: Cutout, order: RenderOrder, placement: Placement, encoded: Encoded) -> dict[str, Any]:
     """The compliance report: a verdict, every check with what was measured, and warnings in both languages."""
-    checks = [*_bands(cutout, order.spec, placement), *_file(order, encoded), _background(order)]
+    checks = [*_bands(cutout, order.spec, placement), *_people(order.spec), *_pose(cutout, order.spec)]
+    checks += [*_file(order, encoded), _background(order)]
     verdicts = {check["verdict"] for check in checks}
     verdict = "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "pass"
     warnings = _warnings(cutout, order, placement)
-    if warnings and verdict == "pass":
+    if verdict == "pass" and any(warning["id"] not in NOTICES for warning in warnings):
         verdict = "warn"
     shown = {"verdict": verdict, "spec": order.spec.id, "checks": checks, "warnings": warnings}
     return shown | {"model": cutout.analysis.get("model"), "encoding": _encoding(encoded)}
@@ -38,6 +40,8 @@ def _bands(cutout: Cutout, spec: Spec, placement: Placement) -> list[dict[str, A
     for name in BANDS:
         band, value = getattr(spec, name), float(measured[name])
         verdict = "pass" if band is None or band.holds(value, TOLERANCE) else "fail"
+        if verdict == "fail" and name == "top_margin" and spec.wins is not None and value < band.low:
+            verdict = "warn"  # the authority itself lets high hair be cropped, so that the rule that wins is kept
         threshold = band.to_dict() if band is not None else {}
         check = {"id": name, "value": round(value, 4), "unit": "ratio", "threshold": threshold, "verdict": verdict}
         check |= _absolute(name, value, spec)
@@ -47,12 +51,35 @@ def _bands(cutout: Cutout, spec: Spec, placement: Placement) -> list[dict[str, A
     return checks
 
 
-def _absolute(name: str, value: float, spec: Spec) -> dict[str, float]:
+def _absolute(name: str, value: float, spec: Spec) -> dict[str, Any]:
+    """The same value in pixels (beside the band's own pixels) and in millimetres."""
     side = 0 if name in ALONG_WIDTH else 1
-    shown = {"px": round(value * spec.px[side], 1)}
+    shown: dict[str, Any] = {"px": round(value * spec.px[side], 1)}
+    if getattr(spec, name) is not None:
+        shown["threshold_px"] = spec.pixels(name)
     if spec.mm is not None:
         shown["mm"] = round(value * spec.mm[side], 2)
     return shown
+
+
+def _people(spec: Spec) -> list[dict[str, Any]]:
+    """One person is cut out; a spec that wants two is not met, whatever else is right."""
+    if spec.people == 1:
+        return []
+    check = {"id": "people", "value": 1, "unit": "people", "threshold": {"min": spec.people, "max": spec.people}}
+    return [check | _advised("fail", "people")]
+
+
+def _pose(cutout: Cutout, spec: Spec) -> list[dict[str, Any]]:
+    """The head's angles where a spec limits them. Roll was taken out; turning and nodding cannot be."""
+    pose = cutout.analysis.get("pose", {}) | {"roll": 0.0}
+    checks = []
+    for name, limit in spec.pose:
+        if name in pose:
+            verdict = "pass" if abs(pose[name]) <= limit else "warn"
+            check = {"id": f"pose_{name}", "value": pose[name], "unit": "degrees", "threshold": {"max": limit}}
+            checks.append(check | ({"verdict": "pass"} if verdict == "pass" else _advised(verdict, name)))
+    return checks
 
 
 def _file(order: RenderOrder, encoded: Encoded) -> list[dict[str, Any]]:
@@ -99,10 +126,12 @@ def _warnings(cutout: Cutout, order: RenderOrder, placement: Placement) -> list[
         names.append("shoulders_inside")
     if placement.scale > ENLARGED:
         names.append("resolution")
-    if order.spec.background_edit != "allowed" and order.background.kind != "original":
-        names.append("background_edit")
+    if placement.scale > 1 and order.spec.upscaling == "forbidden":
+        names.append("upscaling")
     names += [check["id"] for check in cutout.analysis.get("checks", []) if check["verdict"] != "pass"]
-    return [{"id": name, **advice.for_check(name)} for name in names]
+    kept = {"background_edit", "background_edit_forbidden"} if order.background.kind == "original" else set()
+    before = [warning for warning in before_rendering(order.spec) if warning["id"] not in kept]
+    return [*before, *({"id": name, **advice.for_check(name)} for name in names)]
 
 
 def _extended(cutout: Cutout, spec: Spec, placement: Placement) -> bool:

@@ -20,8 +20,14 @@ EAR_ROOTS = 1.06
 """From ear root to ear root a head is this much wider than the mesh, which ends on the cheeks."""
 HAIR_MARGIN = 0.008
 """Hair never comes nearer to the top edge than this part of the height."""
+HAIR_ROOM = 0.03
+"""Where no rule says how much, hair keeps this part of the height free above it, if other rules allow."""
 USUAL_HEAD = Band(0.62, 0.70)
 USUAL_TOP = Band(0.07, 0.12)
+WIDE_HEAD = Band(0.42, 0.52)
+WIDE_TOP = Band(0.12, 0.20)
+WINNING = 1000
+"""The weight of a band that wins over the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,8 @@ def measure(face: Face, alpha: Pixels) -> Head:
 def place(head: Head, spec: Spec) -> Placement:
     """The placement that meets the spec's bands best: all of them when they can all be met, the middle of each if free."""
     height = spec.px[1]
-    shares = as_plane(np.linspace(0.30, 0.92, 156)[:, None])
+    highest = 0.92 if spec.wins is None else 1.32  # hair that may be cropped may be higher than the picture
+    shares = as_plane(np.arange(0.30, highest, 0.004)[:, None])
     rows = as_plane(np.linspace(0.15, 0.80, 196)[None, :])
     scale = as_plane(shares * height / (_top(head, spec) + head.chin))
     cost = _cost(head, spec, scale, as_plane(rows * height))
@@ -115,14 +122,23 @@ def _cost(head: Head, spec: Spec, scale: Plane, eye_row: Plane) -> Plane:
     for name in BANDS:
         band = getattr(spec, name)
         if band is not None:
-            cost = cost + _outside(band, seen[name])
+            cost = cost + _weight(spec, name) * _outside(band, seen[name])
     if spec.head_height is None and spec.head_width is None and spec.eye_distance is None:
-        cost = cost + 0.2 * _outside(USUAL_HEAD, seen["head_height"])
+        cost = cost + 0.2 * _outside(WIDE_HEAD if spec.frame == "wide" else USUAL_HEAD, seen["head_height"])
     if spec.top_margin is None and spec.eye_line is None:
-        cost = cost + 0.2 * _outside(USUAL_TOP, seen["top_margin"])
+        cost = cost + 0.2 * _outside(WIDE_TOP if spec.frame == "wide" else USUAL_TOP, seen["top_margin"])
+    if spec.top_margin is None:
+        cost = cost + 0.5 * (np.maximum(0, HAIR_ROOM - seen["hair_margin"]) / HAIR_ROOM) ** 2
     missing = np.maximum(0, (spec.px[1] - eye_row) / scale - head.room[3]) * scale / spec.px[1]
-    cut = np.maximum(0, HAIR_MARGIN - seen["hair_margin"])
+    cut = np.maximum(0, HAIR_MARGIN - seen["hair_margin"]) if spec.wins is None else 0
     return as_plane(cost + 20 * missing + 4000 * cut)
+
+
+def _weight(spec: Spec, band: str) -> float:
+    """One, but where an authority says which rule wins: that one counts most, and the room above the hair least."""
+    if spec.wins is None:
+        return 1
+    return WINNING if band == spec.wins else 0.1 if band == "top_margin" else 1
 
 
 def _outside(band: Band, value: Plane) -> Plane:
