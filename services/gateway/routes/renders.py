@@ -37,8 +37,13 @@ class RenderRequest(BaseModel):
     dpi: int | None = Field(None, gt=0)
     background: Any = Field(None, description="a colour name, `#RRGGBB`, a gradient, `original` or `transparent`")
     beautify: dict[str, Any] | None = None
-    sheet: Any = Field(None, examples=["six-inch"])
-    format: Literal["jpeg", "png"] | None = None
+    sheet: Any = Field(
+        None,
+        description="a paper's name, `100x150` (mm), or an object: `paper` or `width_mm` and `height_mm`, `gap_mm`, "
+        "`margin_mm`, `marks`, `dpi`, `count`, `also` (a list of `spec` and `count`)",
+        examples=["six-inch", {"paper": "a4", "gap_mm": 1, "also": [{"spec": "two-inch", "count": 4}]}],
+    )
+    format: Literal["jpeg", "png", "pdf"] | None = Field(None, description="`pdf` is for sheets")
     max_kb: float | None = Field(None, gt=0)
 
 
@@ -93,7 +98,10 @@ async def preview(render_id: UUID, caller: CurrentCaller, parts: GatewayParts) -
 @router.get(
     "/renders/{render_id}/file",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}, 402: {"description": "`payment_required`"}},
+    responses={
+        200: {"content": {"image/jpeg": {}, "image/png": {}, "application/pdf": {}}},
+        402: {"description": "`payment_required`"},
+    },
 )
 async def file(render_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> Response:
     """The finished file; 402 `payment_required` until it is unlocked."""

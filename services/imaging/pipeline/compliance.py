@@ -7,8 +7,9 @@ from typing import Any
 from services.imaging.pipeline import advice
 from services.imaging.pipeline.cutout import Cutout
 from services.imaging.pipeline.encode import Encoded
-from services.imaging.pipeline.geometry import Placement, ratios
+from services.imaging.pipeline.geometry import Placement, place, ratios
 from services.imaging.pipeline.order import RenderOrder
+from services.imaging.pipeline.sheet_order import SheetOrder
 from services.imaging.specs.model import ALONG_WIDTH, BANDS, Spec, before_rendering
 
 TOLERANCE = 0.0015
@@ -30,8 +31,20 @@ def report(cutout: Cutout, order: RenderOrder, placement: Placement, encoded: En
     warnings = _warnings(cutout, order, placement)
     if verdict == "pass" and any(warning["id"] not in NOTICES for warning in warnings):
         verdict = "warn"
-    shown = {"verdict": verdict, "spec": order.spec.id, "checks": checks, "warnings": warnings}
+    shown: dict[str, Any] = {"verdict": verdict, "spec": order.spec.id, "checks": checks, "warnings": warnings}
+    if order.sheet is not None:
+        shown["sheet"] = order.sheet.to_dict() | {"photos": _on_sheet(cutout, order.sheet)}
     return shown | {"model": cutout.analysis.get("model"), "encoding": _encoding(encoded)}
+
+
+def _on_sheet(cutout: Cutout, sheet: SheetOrder) -> list[dict[str, Any]]:
+    """How many photos of each spec, and whether their heads meet that spec's bands."""
+    judged = []
+    for entry, spec in zip(sheet.to_dict()["photos"], sheet.specs, strict=True):
+        verdicts = {check["verdict"] for check in _bands(cutout, spec, place(cutout.head, spec))}
+        verdicts |= {check["verdict"] for check in _people(spec)}
+        judged.append(entry | {"verdict": "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "pass"})
+    return judged
 
 
 def _bands(cutout: Cutout, spec: Spec, placement: Placement) -> list[dict[str, Any]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from services.imaging.pipeline.arrays import Pixels
+from services.imaging.pipeline import pdf
+from services.imaging.pipeline.arrays import Pixels, size_of
 from services.imaging.specs.model import Band
 from shared.kernel.errors import Code, PocketError
 
 LEAST, USUAL_QUALITY = 30, 93
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
-MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png"}
+MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "pdf": "application/pdf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Encoded:
     def kb(self) -> float:
         """Size in KiB, to two digits."""
         return round(len(self.content) / 1024, 2)
+
+
+def encode_page(picture: Pixels, dpi: int, paper_mm: tuple[float, float]) -> Encoded:
+    """A PDF page of exactly the paper's size with the picture (height x width x 3) all over it."""
+    jpeg = _try(picture, dpi, USUAL_QUALITY, SUBSAMPLINGS[0])
+    return Encoded(pdf.page(jpeg.content, size_of(picture), paper_mm), jpeg.quality, jpeg.subsampling)
 
 
 def encode(picture: Pixels, kind: str, dpi: int, window: Band | None = None, quality_min: int | None = None) -> Encoded:

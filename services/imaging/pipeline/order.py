@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.imaging.pipeline.sheet import lay_out
+from services.imaging.pipeline import sheet_order
+from services.imaging.pipeline.sheet_order import SheetOrder
 from services.imaging.specs import catalogue
-from services.imaging.specs.catalogue import Paper
 from services.imaging.specs.model import HEX, Band, Spec
 from shared.kernel.errors import BadRequest, Code, PocketError
 
@@ -26,7 +26,7 @@ KNOWN = {
     "max_kb",
     "dpi",
 }
-FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png"}
+FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "pdf": "pdf"}
 SIDE_PX = (32, 4000)
 SIDE_MM = (5.0, 300.0)
 DPI = (72, 1200)
@@ -68,7 +68,7 @@ class RenderOrder:
     dpi: int = 300
     kb: Band | None = None
     beautify: Beautify = field(default_factory=Beautify)
-    sheet: Paper | None = None
+    sheet: SheetOrder | None = None
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> RenderOrder:
@@ -79,10 +79,11 @@ class RenderOrder:
         spec = _spec(body)
         background = parse_background(body.get("background") or spec.backgrounds[0])
         kind = _format(body, spec, background)
-        beautify = _beautify(body.get("beautify"), spec)
-        return cls(
-            spec, background, kind, spec.dpi, _window(body, spec), beautify, _sheet(body.get("sheet"), spec, background)
-        )
+        sheet = _sheet(body.get("sheet"), spec, background)
+        if kind == "pdf" and sheet is None:
+            raise _bad("format", "a pdf is a sheet's page: choose a sheet")
+        beautify = _beautify(body.get("beautify"), (spec,) if sheet is None else sheet.specs)
+        return cls(spec, background, kind, spec.dpi, _window(body, spec), beautify, sheet)
 
 
 def parse_background(wanted: object) -> Background:
@@ -111,7 +112,9 @@ def _colour(wanted: object) -> str:
             return value
         if HEX.fullmatch(f"#{value}"):
             return f"#{value}"
-    raise _bad("background", "a colour is #RRGGBB or one of " + ", ".join(catalogue.colours()))
+    raise _bad(
+        "background", "a colour is #RRGGBB or one of " + ", ".join(named.id for named in catalogue.named_colours())
+    )
 
 
 def _spec(body: dict[str, Any]) -> Spec:
@@ -167,7 +170,7 @@ def _format(body: dict[str, Any], spec: Spec, background: Background) -> str:
     clear = background.kind == "transparent"
     chosen = FORMATS.get(str(asked).lower()) if asked is not None else ("png" if clear else spec.format or "jpeg")
     if chosen is None:
-        raise _bad("format", "must be jpeg or png")
+        raise _bad("format", "must be jpeg, png or pdf")
     if clear and chosen != "png":
         raise _bad("format", "a transparent background needs png")
     return chosen
@@ -181,26 +184,22 @@ def _window(body: dict[str, Any], spec: Spec) -> Band | None:
     return Band(least, most)
 
 
-def _beautify(wanted: object, spec: Spec) -> Beautify:
+def _beautify(wanted: object, specs: tuple[Spec, ...]) -> Beautify:
     if wanted is None:
         return Beautify()
     names = set(Beautify.__dataclass_fields__)
     if not isinstance(wanted, dict) or not wanted.keys() <= names:
         raise _bad("beautify", "takes " + ", ".join(sorted(names)))
     beautify = Beautify(**{name: round(_number(wanted, name, 0, 100)) for name in wanted})
-    if beautify.wanted and spec.retouching == "forbidden":
-        raise PocketError(f"spec {spec.id} forbids retouching", code=Code.RETOUCH_FORBIDDEN)
+    for spec in specs:
+        if beautify.wanted and spec.retouching == "forbidden":
+            raise PocketError(f"spec {spec.id} forbids retouching", code=Code.RETOUCH_FORBIDDEN)
     return beautify
 
 
-def _sheet(wanted: object, spec: Spec, background: Background) -> Paper | None:
+def _sheet(wanted: object, spec: Spec, background: Background) -> SheetOrder | None:
     if wanted is None:
         return None
-    paper = catalogue.papers().get(wanted.lower()) if isinstance(wanted, str) else None
-    if paper is None:
-        raise _bad("sheet", "must be one of " + ", ".join(catalogue.papers()))
     if background.kind == "transparent":
         raise _bad("sheet", "a sheet is printed: choose a background that is not transparent")
-    if not lay_out(spec.print_mm, paper).places:
-        raise _bad("sheet", f"the photo does not fit on {paper.id}")
-    return paper
+    return sheet_order.parse_sheet(wanted, spec)

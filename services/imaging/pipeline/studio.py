@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from services.imaging.pipeline import (
     person,
     refine,
     registry,
+    sizes,
 )
 from services.imaging.pipeline import sheet as sheets
 from services.imaging.pipeline.arrays import Pixels, as_pixels, shrunk, size_of
 from services.imaging.pipeline.checks import Check
 from services.imaging.pipeline.cutout import Cutout, pack
 from services.imaging.pipeline.decode import Photo, decode
-from services.imaging.pipeline.encode import MEDIA_TYPES, encode
+from services.imaging.pipeline.encode import MEDIA_TYPES, Encoded, encode, encode_page
 from services.imaging.pipeline.faces import FaceFinder, Sighting
 from services.imaging.pipeline.geometry import Placement
 from services.imaging.pipeline.matting import Matter
@@ -34,7 +36,8 @@ from services.imaging.pipeline.mesh import Face, Pose, pose_of
 from services.imaging.pipeline.order import RenderOrder
 from services.imaging.pipeline.person import PersonFinder
 from services.imaging.pipeline.preview import preview
-from shared.kernel.errors import Code, PhotoRejected
+from services.imaging.pipeline.sheet_order import SheetOrder
+from shared.kernel.errors import Code, PhotoRejected, PocketError
 
 HEAD_PX = 440
 """A head is kept at most this high (skull to chin): enough for 600 px photos, small enough to render at once."""
@@ -134,17 +137,41 @@ class Studio:
 
     def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
         """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
-        spec, head = order.spec, cutout.head
-        placement = geometry.matrix_for(cutout.face, head, geometry.place(head, spec), spec)
-        picture = self._draw(cutout, order, placement)
-        window = order.kb
         if order.sheet is not None:
-            picture, window = sheets.draw(picture, sheets.lay_out(spec.print_mm, order.sheet), order.dpi), None
-        encoded = encode(picture, order.format, order.dpi, window, spec.quality_min)
+            picture, placement = self._sheet(cutout, order, order.sheet), geometry.place(cutout.head, order.spec)
+            encoded = _encoded_sheet(picture, order, order.sheet)
+        else:
+            order, placement, picture, encoded = self._within_window(cutout, order)
         width, height = size_of(picture)
         facts = compliance.report(cutout, order, placement, encoded)
         kind = order.format
         return Rendered(encoded.content, preview(picture), width, height, encoded.kb, kind, MEDIA_TYPES[kind], facts)
+
+    def _within_window(self, cutout: Cutout, order: RenderOrder) -> tuple[RenderOrder, Placement, Pixels, Encoded]:
+        """The photo as a file inside its window: at the spec's own size if it can be, else at another that it allows."""
+        try:
+            return self._in_one_size(cutout, order)
+        except PocketError as error:
+            refused, too_small = error, _is_too_small(error, order)
+        for spec in (sizes.larger if too_small else sizes.smaller)(order.spec):
+            with suppress(PocketError):
+                return self._in_one_size(cutout, replace(order, spec=spec))
+        raise refused
+
+    def _in_one_size(self, cutout: Cutout, order: RenderOrder) -> tuple[RenderOrder, Placement, Pixels, Encoded]:
+        picture, placement = self._photo(cutout, order)
+        return order, placement, picture, encode(picture, order.format, order.dpi, order.kb, order.spec.quality_min)
+
+    def _sheet(self, cutout: Cutout, order: RenderOrder, sheet: SheetOrder) -> Pixels:
+        """Every spec of the sheet once, at the size that it is printed at, and the sheet made of them."""
+        printed = [replace(spec, px=sheets.print_size(spec.print_mm, sheet.dpi)) for spec in sheet.specs]
+        photos = [self._photo(cutout, replace(order, spec=spec))[0] for spec in printed]
+        return sheets.draw(photos, sheet.layout, sheet.dpi, marks=sheet.marks)
+
+    def _photo(self, cutout: Cutout, order: RenderOrder) -> tuple[Pixels, Placement]:
+        placed = geometry.place(cutout.head, order.spec)
+        placement = geometry.matrix_for(cutout.face, cutout.head, placed, order.spec)
+        return self._draw(cutout, order, placement), placement
 
     def _cut(self, prepared: Prepared, raw: Any) -> Cutout:
         crop, face = prepared.crop, prepared.face
@@ -179,6 +206,18 @@ class Studio:
         if order.background.kind == "transparent":
             return compose.with_alpha(shown, soft)
         return compose.blend(shown, soft, compose.backdrop(order.background, size))
+
+
+def _encoded_sheet(picture: Pixels, order: RenderOrder, sheet: SheetOrder) -> Encoded:
+    if order.format == "pdf":
+        return encode_page(picture, sheet.dpi, sheet.layout.sheet)
+    return encode(picture, order.format, sheet.dpi)
+
+
+def _is_too_small(error: PocketError, order: RenderOrder) -> bool:
+    """Which side of the window the nearest file lies on."""
+    nearest, low = error.public_extra.get("nearest_kb"), order.kb.low if order.kb is not None else None
+    return isinstance(nearest, float) and low is not None and nearest < low
 
 
 def _finer(photo: Photo, sighting: Sighting, finer: Photo) -> tuple[Photo, Sighting]:

@@ -220,26 +220,6 @@ def test_a_preview_is_smaller_and_marked(studio: Studio, obama: Cutout) -> None:
             assert part.mean() > 0.02
 
 
-@pytest.mark.parametrize("paper", ["six-inch", "five-inch", "a4"])
-def test_a_sheet_has_the_papers_size_and_true_photos(studio: Studio, obama: Cutout, paper: str) -> None:
-    """The paper's millimetres at the spec's DPI; each photo as large as the spec says."""
-    made = rendered(studio, obama, spec="one-inch", background="red", sheet=paper, format="png")
-    mm = catalogue.papers()[paper].mm
-    sides = sorted(round(side / 25.4 * 300) for side in mm)
-    picture = np.asarray(opened(made.image)).astype(int)
-    assert sorted(opened(made.image).size) == sides
-    reds = (picture[..., 0] > 240) & (picture[..., 1] < 20) & (picture[..., 2] < 20)
-    columns, rows = np.flatnonzero(reds.any(axis=0)), np.flatnonzero(reds.any(axis=1))
-    assert columns.size
-    assert rows.size
-    assert {295, 413} & set(_runs(columns)) | {295, 413} & set(_runs(rows))
-
-
-def _runs(positions: np.ndarray) -> list[int]:
-    """Lengths of the stretches of consecutive positions."""
-    return [len(run) for run in np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)]
-
-
 def test_a_photo_that_ends_at_the_shoulders_is_continued_and_says_so(studio: Studio) -> None:
     """The frame goes on below the photo: the body is continued, not cut off in mid-air, and the report warns."""
     short = builders.saved(builders.picture("obama").crop((0, 0, 910, 470)), quality=95)

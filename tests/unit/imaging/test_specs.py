@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from services.imaging.pipeline.sheet import lay_out
 from services.imaging.specs import catalogue
 from services.imaging.specs.model import SpecError, before_rendering, parse_spec
 from shared.kernel.errors import Code, PocketError
@@ -225,22 +224,3 @@ def test_importing_the_domain_reads_nothing() -> None:
         "assert 'onnxruntime' not in sys.modules and 'rembg' not in sys.modules and 'pillow_heif' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=catalogue.FOLDER.parents[2])
-
-
-@pytest.mark.parametrize(
-    ("paper", "mm", "least"),
-    [("six-inch", (25, 35), 12), ("six-inch", (35, 45), 6), ("five-inch", (25, 35), 9), ("a4", (25, 35), 50)],
-)
-def test_a_sheet_holds_as_many_photos_as_fit(paper: str, mm: tuple[float, float], least: int) -> None:
-    """At least what shops print; photos never overlap and never leave the paper."""
-    layout = lay_out(mm, catalogue.papers()[paper])
-    assert len(layout.places) >= least
-    width, height = layout.photo
-    for x, y in layout.places:
-        assert x >= 0
-        assert y >= 0
-        assert x + width <= layout.sheet[0]
-        assert y + height <= layout.sheet[1]
-    for i, (x, y) in enumerate(layout.places):
-        for other_x, other_y in layout.places[i + 1 :]:
-            assert abs(x - other_x) >= width or abs(y - other_y) >= height
