@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import typer
 
 COMMANDS = {
-    "make": "cli.photo_commands",
+    "make": "cli.make_command",
     "check": "cli.photo_commands",
     "specs": "cli.photo_commands",
     "up": "cli.launcher.commands",

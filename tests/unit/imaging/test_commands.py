@@ -88,6 +88,33 @@ def test_make_takes_a_folder(photo: Path, tmp_path: Path) -> None:
     assert "notes.txt" not in out + err
 
 
+def test_make_prints_a_mixed_sheet_as_a_pdf_of_true_size(photo: Path, tmp_path: Path) -> None:
+    """Words for everything that the API takes; the page is the paper's size."""
+    words = ("--sheet", "100x150", "--also", "two-inch:2", "--gap", "1", "--margin", "4", "--no-marks")
+    status, out, _ = run("make", photo, *words, "--format", "pdf", "--dpi", "300", "-o", tmp_path / "s.pdf", "--json")
+    made = json.loads(out)["compliance"]["sheet"]
+    assert status == 0
+    assert made["photos"][1] == {"spec": "two-inch", "count": 2, "verdict": "pass"}
+    assert made["photos"][0]["count"] >= 6
+    assert b"/MediaBox [0 0 283.465 425.197]" in (tmp_path / "s.pdf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words", [("--count", "4"), ("--no-marks",), ("--sheet", "a4", "--also", "two-inch:x"), ("--report", "all.doc")]
+)
+def test_make_refuses_words_that_do_not_go_together(photo: Path, words: tuple[str, ...]) -> None:
+    """Exit 2, as for every misuse."""
+    assert run("make", photo, *words)[0] == 2
+
+
+def test_make_warns_before_it_renders_what_an_authority_refuses(photo: Path, tmp_path: Path) -> None:
+    """On stderr, in both languages; keeping the photo's own background takes the background's warning away."""
+    _, _, err = run("make", photo, "--spec", "kr-passport", "-o", tmp_path / "a.jpg")
+    assert "background was replaced" in err
+    _, _, err = run("make", photo, "--spec", "kr-passport", "--background", "original", "-o", tmp_path / "b.jpg")
+    assert err == ""
+
+
 def test_check_reports_without_writing(photo: Path, tmp_path: Path) -> None:
     """The quality report, with the spec's measures when one is named; the folder stays as it was."""
     status, out, _ = run("check", photo, "--spec", "us-visa", "--json")
