@@ -186,6 +186,7 @@ class Worker:
             if delivery is None:
                 return
             self._render(delivery)
+            self._look_at_memory()
 
     def _render(self, delivery: Delivery) -> None:
         started = time.monotonic()

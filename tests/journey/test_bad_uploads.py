@@ -129,6 +129,8 @@ def test_a_bad_order_is_a_coded_error(guest: Guest) -> None:
         ({"spec": "one-inch", "background": "#nothex"}, "bad_request"),
         ({"width_px": 10**9, "height_px": 10**9}, "bad_request"),
         ({"spec": "one-inch", "surprise": 1}, "bad_request"),
+        ({"width_px": 4000, "height_px": 4000}, "bad_request"),
+        ({"spec": "one-inch", "sheet": {"paper": "a4", "dpi": 1200}}, "bad_request"),
         ({"spec": "one-inch", "dpi": -3}, "bad_request"),
         ({}, "bad_request"),
     ):

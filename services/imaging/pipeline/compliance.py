@@ -53,7 +53,7 @@ def _bands(cutout: Cutout, spec: Spec, placement: Placement) -> list[dict[str, A
     for name in BANDS:
         band, value = getattr(spec, name), float(measured[name])
         verdict = "pass" if band is None or band.holds(value, TOLERANCE) else "fail"
-        if verdict == "fail" and name == "top_margin" and spec.wins is not None and value < band.low:
+        if verdict == "fail" and name == "top_margin" and spec.wins is not None and value < (band.low or 0):
             verdict = "warn"  # the authority itself lets high hair be cropped, so that the rule that wins is kept
         threshold = band.to_dict() if band is not None else {}
         check = {"id": name, "value": round(value, 4), "unit": "ratio", "threshold": threshold, "verdict": verdict}

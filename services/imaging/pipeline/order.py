@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.imaging.pipeline import sheet_order
+from services.imaging.pipeline import sheet_order, sizes
 from services.imaging.pipeline.sheet_order import SheetOrder
 from services.imaging.specs import catalogue
 from services.imaging.specs.model import HEX, Band, Spec
@@ -77,6 +77,8 @@ class RenderOrder:
         if unknown:
             raise BadRequest(f"unknown fields {sorted(unknown)}", public_extra={"fields": sorted(unknown)})
         spec = _spec(body)
+        if not sizes.is_drawable(spec.px):
+            raise _bad("spec", f"{spec.px[0]}x{spec.px[1]} pixels are too many for one photo")
         background = parse_background(body.get("background") or spec.backgrounds[0])
         kind = _format(body, spec, background)
         sheet = _sheet(body.get("sheet"), spec, background)

@@ -28,7 +28,7 @@ def print_size(mm: tuple[float, float], dpi: int) -> tuple[int, int]:
 def draw(photos: Sequence[Pixels], layout: Layout, dpi: int, *, marks: bool = True) -> Pixels:
     """The sheet's pixels at ``dpi``; ``photos`` holds one upright picture for every piece of the layout."""
     width, height = print_size(layout.sheet, dpi)
-    canvas = as_pixels(np.full((height, width, 3), PAPER_COLOUR))
+    canvas = np.full((height, width, 3), PAPER_COLOUR, dtype=np.uint8)  # bytes from the start: a sheet is large
     if marks:
         for place in layout.places:
             _mark(canvas, _corner(place, dpi), _size(place, dpi), dpi)

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from services.imaging.pipeline import sizes
 from services.imaging.pipeline.layout import GAP_MM, MARGIN_MM, Layout, Piece, lay_out
-from services.imaging.pipeline.sheet import pixels
+from services.imaging.pipeline.sheet import pixels, print_size
 from services.imaging.specs import catalogue
 from services.imaging.specs.catalogue import Paper
 from services.imaging.specs.model import Spec
@@ -22,8 +23,8 @@ MARGIN = (0.0, 50.0)
 DPI = (72, 1200)
 COUNT = (1, 500)
 MOST_SPECS = 8
-MOST_PIXELS = 80_000_000
-"""A4 at 900 dpi: more would take a worker's memory for nothing that a printer can show."""
+MOST_PIXELS = 40_000_000
+"""A4 at 600 dpi, 4R at 1200: more would take a worker's memory for nothing that a printer can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ def parse_sheet(wanted: object, spec: Spec) -> SheetOrder:
         raise bad(f"{paper.id} at {dpi} dpi has more than {MOST_PIXELS // 1_000_000} million pixels")
     beside = _beside(asked.get("also", []))
     specs = (spec, *(other for other, _ in beside))
+    for one in specs:
+        if not sizes.is_drawable(print_size(one.print_mm, dpi)):
+            raise bad(f"a photo of {one.id} at {dpi} dpi has too many pixels")
     pieces = [Piece(spec.print_mm, _count(asked)), *(Piece(other.print_mm, count) for other, count in beside)]
     layout = lay_out(
         pieces, paper.mm, _number(asked, "gap_mm", GAP, GAP_MM), _number(asked, "margin_mm", MARGIN, MARGIN_MM)

@@ -1,15 +1,24 @@
-"""Other sizes that a spec allows: tried when no quality brings the file into its window of kilobytes."""
+"""How large a photo may be drawn, and the other sizes that a spec allows when none fits its window of kilobytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 
 from services.imaging.specs.model import Spec
 
+MOST_PIXELS = 8_000_000
+"""The largest single photo: a passport print at 1200 dpi, a five-inch one at 600. More costs a worker's memory, and shows
+nothing: the head itself is kept at a few hundred pixels."""
 STEP = 1.2
 LARGEST = 2.0
 """An authority that names only a floor is not sent more than this many times its width."""
+
+
+def is_drawable(px: tuple[int, int]) -> bool:
+    """Whether one photo of this size, (width, height), may be drawn."""
+    return px[0] * px[1] <= MOST_PIXELS
 
 
 def larger(spec: Spec) -> Iterator[Spec]:
@@ -17,7 +26,7 @@ def larger(spec: Spec) -> Iterator[Spec]:
     if spec.px_rule not in ("range", "minimum") or spec.upscaling == "forbidden":
         return
     most = spec.px_max[0] / spec.px[0] if spec.px_max is not None else LARGEST
-    yield from _steps(spec, most, STEP)
+    yield from takewhile(lambda one: is_drawable(one.px), _steps(spec, most, STEP))
 
 
 def smaller(spec: Spec) -> Iterator[Spec]:

@@ -13,6 +13,11 @@ from services.imaging.specs import catalogue
 from services.imaging.specs.model import SpecError, before_rendering, parse_spec
 from shared.kernel.errors import Code, PocketError
 
+TWO_INCHES = {"us-passport", "us-green-card", "il-visa", "ke-evisa"}
+"""Two inches by two, which their sources write as 51 mm; the 600 px are those of the inches."""
+LOOSE = {"three-inch": 1.2}
+"""Pixels of the published table that are a little more than one off its own millimetres."""
+
 FIRST_TEN = {
     *("one-inch", "small-one-inch", "two-inch", "small-two-inch", "large-one-inch"),
     *("cn-passport", "cn-id-card", "cn-driving-licence", "us-visa", "schengen-visa"),
@@ -117,7 +122,8 @@ def test_millimetres_and_pixels_agree() -> None:
     for spec in catalogue.specs().values():
         if spec.mm and spec.px_rule == "suggested":
             for mm, px in zip(spec.mm, spec.px, strict=True):
-                assert abs(mm / 25.4 * spec.dpi - px) <= max(1, 0.005 * px), spec.id
+                true_mm = 50.8 if spec.id in TWO_INCHES else mm
+                assert abs(true_mm / 25.4 * spec.dpi - px) <= LOOSE.get(spec.id, 1), spec.id
 
 
 @pytest.mark.parametrize(
