@@ -17,6 +17,8 @@ class PurgeRequested(Event):
     type: ClassVar[str] = "retention.purge.requested.v1"
     purge_id: UUID
     reason: str
+    heir_id: UUID | None = None
+    """The account that the subject signed in to, and that what was paid for passes to; stashed data never does."""
 
 
 class DataRemoved(Event):
