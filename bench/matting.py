@@ -98,7 +98,8 @@ def measure(folder: Path, python: str, rounds: int) -> tuple[Rows, dict[str, flo
 
 
 def show(rows: Rows, times: dict[str, float]) -> None:
-    """The table of means, and the claim."""
+    """The table of means, the claim, and the claim before each kind of background."""
+    names = list(scenes())
     print(f"{'mean of ' + str(len(rows['ours'])) + ' photos':24}" + "".join(f"{m:>9}" for m in MEASURES) + f"{'s':>9}")
     means = {who: {m: statistics.mean(one[m] for one in found) for m in MEASURES} for who, found in rows.items()}
     for who, mean in means.items():
@@ -110,7 +111,18 @@ def show(rows: Rows, times: dict[str, float]) -> None:
         if who != "ours":
             parts = [f"{m} {means['ours'][m] / means[who][m]:.2f}" for m in MEASURES]
             print(f"ours / {who:20}" + ", ".join(parts) + f", time {times['ours'] / times[who]:.2f}")
+    for scene in ("wall", "room", "leaves", "stripes"):
+        chosen = {
+            who: [one for name, one in zip(names, found, strict=True) if name.endswith(scene)]
+            for who, found in rows.items()
+        }
+        parts = [f"{m} {_mean(chosen['ours'], m) / _mean(chosen['rembg plain'], m):.2f}" for m in MEASURES]
+        print(f"  before {scene:8}" + ", ".join(parts))
     print("target over rembg plain: mse <= 0.50, halo <= 0.50, time <= 1.25")
+
+
+def _mean(found: list[dict[str, float]], measure: str) -> float:
+    return statistics.mean(one[measure] for one in found)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,21 +13,37 @@ from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane,
 COARSE_SIDE = 224
 """The spread-out colours are found at this size: they are smooth by construction."""
 LEVELS = 7
+MARGIN = 5
+"""Background is taken from this many coarse pixels away from anything of the person: loose hair would darken it."""
 SOLID, CLEAR = 250, 3
 """From here on alpha counts as full, and below as none."""
 
 
-def foreground(crop: Pixels, alpha: Pixels) -> Pixels:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The colours on both sides of the edge, carried over the whole crop; 0..255, ``COARSE_SIDE`` at most."""
+
+    own: Plane
+    behind: Plane
+
+
+def sides(crop: Pixels, alpha: Pixels) -> Sides:
+    """The person's and the background's colours, each spread smoothly to where the other one is."""
+    size = fitted(size_of(crop), COARSE_SIDE)
+    small = as_plane(shrunk(crop, size))
+    share = as_plane(shrunk(alpha, size)) / np.float32(255)
+    clear = 1 - as_plane(cv2.dilate(share, np.ones((MARGIN, MARGIN), np.uint8)))
+    return Sides(_spread(small, _fourth(share)), _spread(small, _fourth(clear)))
+
+
+def foreground(crop: Pixels, alpha: Pixels, found: Sides | None = None) -> Pixels:
     """Foreground colours for every pixel of the crop: the photo where alpha is full, estimated where it is not.
 
     Both sides' colours are spread into the edge by a pyramid (push and pull); then one step of the compositing
     equation, I = alpha F + (1 - alpha) B, corrects the spread F by what it fails to explain (as in blur fusion).
     """
-    size = fitted(size_of(crop), COARSE_SIDE)
-    small = as_plane(shrunk(crop, size))
-    share = as_plane(shrunk(alpha, size)) / np.float32(255)
-    own, behind = (_enlarged(_spread(small, _fourth(weight)), crop) for weight in (share, 1 - share))
-    return _corrected(crop, alpha, own, behind)
+    found = found or sides(crop, alpha)
+    return _corrected(crop, alpha, _enlarged(found.own, crop), _enlarged(found.behind, crop))
 
 
 def _corrected(crop: Pixels, alpha: Pixels, own: Pixels, behind: Pixels) -> Pixels:

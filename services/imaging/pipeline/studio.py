@@ -22,6 +22,7 @@ from services.imaging.pipeline import (
     refine,
     registry,
     sizes,
+    strands,
 )
 from services.imaging.pipeline import sheet as sheets
 from services.imaging.pipeline.arrays import Pixels, as_pixels, shrunk, size_of
@@ -178,9 +179,11 @@ class Studio:
         likely = self._people.person(crop)
         trust = person.coverage(raw, face, size_of(crop)) * max(0.0, 1 - person.astray(raw, likely))
         whole = person.gated(raw, likely, face, size_of(crop))
-        alpha = refine.refine(whole, crop)
-        colours = foreground.foreground(crop, alpha)
-        head = geometry.measure(face, alpha)
+        refined = refine.refine(whole, crop)
+        sides = foreground.sides(crop, refined)
+        alpha = strands.with_strands(crop, refined, sides, face)
+        colours = foreground.foreground(crop, alpha, sides)
+        head = geometry.measure(face, refined)  # the crown is the hair's, not a loose strand's
         found = [*prepared.checks, checks.judged("matte", trust), *checks.of_scene(crop, alpha, face)]
         model = {"name": self._matter.model.name, "version": self._matter.model.version}
         pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
