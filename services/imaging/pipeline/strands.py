@@ -22,17 +22,17 @@ REACH = 0.45
 """How far from the head loose hair is looked for, in eyes-to-chin heights."""
 THIN = 9
 """A structure wider than this many pixels of the crop is no strand."""
-PLAIN = 0.5
-"""The background counts as plain while its colour variance is below this part of the squared contrast to the hair ..."""
+PLAIN = 1.3
+"""No hair is believed where the background's colour variance is this part of the squared contrast to the hair ..."""
 FULLY_PLAIN = 0.1
-"""... and fully so from here down."""
+"""... and all of it from here down."""
 AROUND = 0.4
 """The background is judged in windows of this many eyes-to-chin heights."""
 OFF_LINE = 8000.0
 """Squared distance (0..255 colours) from the line between background and hair at which little is believed."""
 FLOOR, GAIN = 0.04, 1.3
 """Below the floor alpha is noise; what is above was lowered by the filter that finds thin things."""
-OF_ITS_OWN = 0.03
+OF_ITS_OWN = 0.01
 """The part of the background, beyond the reach, that may look like hair before nothing beside the head is believed."""
 SEEN = 0.1
 """From here on a pixel of a strand holds on to its neighbours."""
