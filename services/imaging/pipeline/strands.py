@@ -14,19 +14,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
 from services.imaging.pipeline.foreground import COARSE_SIDE, Sides
 from services.imaging.pipeline.mesh import CHIN, Face
 
 REACH = 0.45
 """How far from the head loose hair is looked for, in eyes-to-chin heights."""
+WIDER = 1.5
+"""The background is looked at so many times farther out: what looks like hair there is its own."""
 THIN = 9
 """A structure wider than this many pixels of the crop is no strand."""
-PLAIN = 1.3
+PLAIN = 0.35
 """No hair is believed where the background's colour variance is this part of the squared contrast to the hair ..."""
 FULLY_PLAIN = 0.1
 """... and all of it from here down."""
-AROUND = 0.4
+AROUND = 0.6
 """The background is judged in windows of this many eyes-to-chin heights."""
 OFF_LINE = 8000.0
 """Squared distance (0..255 colours) from the line between background and hair at which little is believed."""
@@ -38,6 +40,7 @@ SEEN = 0.1
 """From here on a pixel of a strand holds on to its neighbours."""
 
 Mask = npt.NDArray[np.bool_]
+Chosen = npt.NDArray[np.intp]
 
 
 def with_strands(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> Pixels:
@@ -49,8 +52,10 @@ def with_strands(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> Pixel
     rows, columns = box
     part = alpha[rows, columns]
     away = as_plane(cv2.distanceTransform((part <= 127).view(np.uint8), cv2.DIST_L2, 3))
-    thin = _evidence(crop, sides, box) * _part(trust, size_of(crop), box)
-    evidence = thin * _alone(thin, away, reach=REACH * face.eyes_to_chin)
+    reach = REACH * face.eyes_to_chin
+    believed = _part(trust, size_of(crop), box)
+    thin = _evidence(crop, sides, box, where((part < 250) & (away < WIDER * reach) & (believed > 0))) * believed
+    evidence = thin * _alone(thin, away, reach)
     held = _held(evidence > SEEN, part)
     found = as_pixels(255 * np.clip((evidence - FLOOR) * GAIN, 0, 1)) * held
     more = alpha.copy()
@@ -78,7 +83,7 @@ def _box(trust: Plane, alpha: Pixels, face: Face) -> tuple[slice, slice] | None:
     ys, xs = np.nonzero(alpha[:chin] > 127)
     if not ys.size:
         return None
-    reach = int(1.5 * REACH * face.eyes_to_chin) + 1
+    reach = int(WIDER * REACH * face.eyes_to_chin) + 1
     top, left, right = max(0, int(ys.min()) - reach), max(0, int(xs.min()) - reach), int(xs.max()) + reach
     scale = trust.shape[0] / alpha.shape[0]
     if not trust[int(top * scale) : int(chin * scale) + 1, int(left * scale) : int(right * scale) + 1].any():
@@ -86,17 +91,20 @@ def _box(trust: Plane, alpha: Pixels, face: Face) -> tuple[slice, slice] | None:
     return slice(top, chin), slice(left, min(right, alpha.shape[1]))
 
 
-def _evidence(crop: Pixels, sides: Sides, box: tuple[slice, slice]) -> Plane:
-    """0..1: how much hair colour there is in something thin."""
-    photo = as_plane(crop[box])
-    own, behind = (_part(side, size_of(crop), box) for side in (sides.own, sides.behind))
-    line, away = own - behind, photo - behind
-    length = np.einsum("ijk,ijk->ij", line, line) + np.float32(1e-3)
-    along = np.einsum("ijk,ijk->ij", away, line) / length
-    beside = np.maximum(np.einsum("ijk,ijk->ij", away, away) - along * along * length, 0)
+def _evidence(crop: Pixels, sides: Sides, box: tuple[slice, slice], chosen: Chosen) -> Plane:
+    """0..1: how much hair colour there is in something thin; 0 outside the chosen pixels."""
+    own, behind = (take(_part(side, size_of(crop), box), chosen) for side in (sides.own, sides.behind))
+    line, away = own - behind, take(np.ascontiguousarray(crop[box]), chosen) - behind
+    length = np.einsum("ij,ij->i", line, line) + np.float32(1e-3)
+    along = np.einsum("ij,ij->i", away, line) / length
+    beside = np.maximum(np.einsum("ij,ij->i", away, away) - along * along * length, 0)
+    share = np.full(crop[box].shape[:2], 255, dtype=np.uint8)
+    share.reshape(-1)[chosen] = np.clip(along, 0, 1) * 255
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
-    thin = cv2.morphologyEx(as_pixels(np.clip(along, 0, 1) * 255), cv2.MORPH_TOPHAT, disc)
-    return as_plane(as_plane(thin) / 255 * np.exp(-beside / np.float32(OFF_LINE)))
+    thin = take(cv2.morphologyEx(share, cv2.MORPH_TOPHAT, disc), chosen) / 255
+    evidence = np.zeros(share.shape, dtype=np.float32)
+    evidence.reshape(-1)[chosen] = thin * np.exp(-beside / np.float32(OFF_LINE))
+    return evidence
 
 
 def _alone(thin: Plane, away: Plane, reach: float) -> Plane:
