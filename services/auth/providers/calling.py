@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from ssl import SSLContext
@@ -124,3 +125,14 @@ class Caller:
 def _trust() -> SSLContext:
     """One for all callers: reading the list of authorities takes a while."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+@contextmanager
+def code_is_spent() -> Iterator[None]:
+    """What follows an exchange: with the code gone, "try again" would be a lie; the person has to log in again."""
+    try:
+        yield
+    except LoginFailed as failed:
+        if failed.actual_code in (Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_RATE_LIMITED):
+            raise LoginFailed(Code.LOGIN_UNFINISHED, failed.detail) from failed
+        raise

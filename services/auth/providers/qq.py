@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from services.auth.providers.adapter import Adapter, App, address, needed_redirect
-from services.auth.providers.calling import Answer, Caller
+from services.auth.providers.calling import Answer, Caller, code_is_spent
 from services.auth.providers.port import LoginAttempt, LoginProof, LoginStart, Platform, ProviderIdentity
 from services.auth.providers.reading import id_of, needed, number_of, personal, text_of
 from shared.kernel.errors import Code, LoginFailed
@@ -73,8 +73,13 @@ class QQLogin(Adapter):
     def authenticate(self, proof: LoginProof) -> ProviderIdentity:
         """Whoever the token belongs to, as QQ itself says; what the client says of an openid is not even read."""
         app = self.app_on(proof.platform)
-        token = needed(proof.access_token, "code or access_token") if proof.code is None else self._token(app, proof)
-        me = self._me(token)
+        if proof.code is None:
+            token = needed(proof.access_token, "code or access_token")
+            me = self._me(token)
+        else:
+            token = self._exchange(app, proof)
+            with code_is_spent():
+                me = self._me(token)
         if text_of(me, "client_id") != app.app_id:
             raise LoginFailed(Code.LOGIN_TOKEN_INVALID, f"{self.name} me: the token is for another app")
         openid = id_of(me, "openid", self.name)
@@ -86,7 +91,7 @@ class QQLogin(Adapter):
             nickname=personal(self._nickname(app, token, openid)),
         )
 
-    def _token(self, app: App, proof: LoginProof) -> str:
+    def _exchange(self, app: App, proof: LoginProof) -> str:
         asked = {
             "grant_type": "authorization_code",
             "client_id": app.app_id,
