@@ -10,7 +10,7 @@ import base64
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -29,7 +29,7 @@ PROCESSES: tuple[tuple[str, type[Settings]], ...] = (
     ("relay", BrokerSettings),
 )
 NOTES = {
-    "profile": "Told to every process; no code depends on it yet.",
+    "profile": "Told to every process; in `production` no login provider is called without TLS.",
     "health_host": "The gateway answers these pages on its own address.",
     "health_port": "The gateway answers these pages on its own port.",
     "auth_dsn": "Also needed by auth's relay.",
@@ -83,7 +83,7 @@ def settings_page() -> str:
     for name, field in _fields().items():
         users = ", ".join(process for process, kind in PROCESSES if name in kind.model_fields)
         meaning = " ".join(filter(None, [_sentence(field.description or ""), NOTES.get(name)]))
-        secret = "yes" if field.annotation is SecretStr else ""
+        secret = "yes" if SecretStr in (field.annotation, *get_args(field.annotation)) else ""
         rows.append((f"`POCKETID_{name.upper()}`", users, _default(field), secret, meaning))
     head = (
         "# Settings\n\nEvery process reads its settings from the environment at start, all of them in one place"

@@ -28,6 +28,15 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "token_expired"
     SESSION_REVOKED = "session_revoked"
     SUBJECT_ERASED = "subject_erased"
+    # third-party logins
+    LOGIN_CODE_INVALID = "login_code_invalid"
+    LOGIN_TOKEN_INVALID = "login_token_invalid"
+    LOGIN_CANCELLED = "login_cancelled"
+    LOGIN_UNFINISHED = "login_unfinished"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    PROVIDER_RATE_LIMITED = "provider_rate_limited"
     # consent
     CONSENT_REQUIRED = "consent_required"
     GUARDIAN_CONSENT_REQUIRED = "guardian_consent_required"
@@ -82,6 +91,24 @@ MEANINGS: dict[Code, Meaning] = {
     Code.TOKEN_EXPIRED: Meaning(401, False, "登录已过期，请刷新", "The access token has expired, refresh it"),
     Code.SESSION_REVOKED: Meaning(401, False, "此登录已退出", "This session has ended"),
     Code.SUBJECT_ERASED: Meaning(401, False, "数据已清空，请重新开始", "The data was wiped, start again"),
+    Code.LOGIN_CODE_INVALID: Meaning(
+        401, False, "登录凭证已失效，请重新登录", "The login code is no longer valid, log in again"
+    ),
+    Code.LOGIN_TOKEN_INVALID: Meaning(
+        401, False, "无法确认您的身份，请重新登录", "The login could not be verified, log in again"
+    ),
+    Code.LOGIN_CANCELLED: Meaning(401, False, "您已取消登录", "The login was cancelled"),
+    Code.LOGIN_UNFINISHED: Meaning(504, False, "登录没有完成，请重新登录", "The login did not finish, log in again"),
+    Code.PROVIDER_UNKNOWN: Meaning(422, False, "不支持这种登录方式", "This way of logging in is not on offer"),
+    Code.PROVIDER_REFUSED: Meaning(
+        502, False, "这种登录方式暂时无法使用", "This way of logging in does not work at present"
+    ),
+    Code.PROVIDER_UNAVAILABLE: Meaning(
+        503, True, "登录服务暂时没有响应，请稍后再试", "The login provider does not answer, try again later"
+    ),
+    Code.PROVIDER_RATE_LIMITED: Meaning(
+        503, True, "登录人数过多，请稍后再试", "The login provider is busy, try again later"
+    ),
     Code.CONSENT_REQUIRED: Meaning(403, False, "需要您先同意隐私政策", "Your consent to the policy is needed first"),
     Code.GUARDIAN_CONSENT_REQUIRED: Meaning(403, False, "需要监护人同意", "A guardian's consent is needed"),
     Code.POLICY_OUTDATED: Meaning(409, False, "隐私政策已更新，请重新确认", "The policy has changed, consent again"),
@@ -190,6 +217,15 @@ class SubjectErased(PocketError):
     """The subject is fenced: it is being purged, or already gone."""
 
     code = Code.SUBJECT_ERASED
+
+
+class LoginFailed(PocketError):
+    """A third-party login came to nothing; the code says whose turn it is (one of the login codes)."""
+
+    code = Code.LOGIN_CODE_INVALID
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(detail, code=code)
 
 
 class PhotoRejected(PocketError):

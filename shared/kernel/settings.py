@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.kernel.base_settings import Settings as Settings
+from shared.kernel.login_settings import LoginSettings as LoginSettings
 from shared.kernel.personal import Secret
 
 KEY_BYTES = 32
@@ -43,19 +44,6 @@ def named_keys(text: SecretStr) -> dict[str, Secret[bytes]]:
             raise ValueError("each key needs a short name of its own: kid:base64,kid:base64")
         keys[kid] = Secret(_decode_key(encoded))
     return keys
-
-
-class Settings(BaseSettings):
-    """What every process needs."""
-
-    model_config = SettingsConfigDict(env_prefix="POCKETID_", extra="ignore", hide_input_in_errors=True)
-
-    profile: Literal["local", "production"] = Field(
-        "production",
-        description="`local` or `production`; whatever stands in for a real service will be refused in `production`",
-    )
-    process: str = Field("pocketid", description="the process's name in logs and metrics")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much is logged")
 
 
 class BrokerSettings(Settings):
@@ -118,7 +106,7 @@ class TombstoneSettings(Settings):
         return value
 
 
-class AuthSettings(BrokerSettings, MasterKeySettings, TombstoneSettings):
+class AuthSettings(BrokerSettings, MasterKeySettings, TombstoneSettings, LoginSettings):
     """The auth service."""
 
     auth_dsn: SecretStr = Field(description="auth's own database, `postgresql://role:password@host:port/db`")
@@ -225,5 +213,10 @@ def load(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
-        lines = [f"POCKETID_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
         raise SystemExit("refused to start, settings are wrong:\n  " + "\n  ".join(lines)) from None
+
+
+def _variable(where: tuple[int | str, ...]) -> str:
+    """The variable that is wrong; several together have no name of their own."""
+    return f"POCKETID_{str(where[0]).upper()}" if where else "POCKETID_*"

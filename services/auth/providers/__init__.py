@@ -1,0 +1,1 @@
+"""Third-party logins: one adapter each, behind one port."""

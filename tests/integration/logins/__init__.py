@@ -1,0 +1,1 @@
+"""Real adapters and real stand-ins, speaking HTTP."""
