@@ -37,6 +37,7 @@ KEYS: dict[str, Callable[[], str]] = {
     "POCKETID_TOKEN_SIGNING_KEYS": named_key,
     "POCKETID_CERTIFICATE_SIGNING_KEYS": named_key,
     "POCKETID_DEVICE_PEPPER": key,
+    "POCKETID_IDENTITY_PEPPER": key,
     "POCKETID_TOMBSTONE_KEY": key,
     "POCKETID_RECEIPT_KEY": key,
 }

@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.auth.adapters.files import PolicyFiles
 from services.auth.adapters.postgres import PostgresAuth
 from services.auth.ports import AuthParts, TokenPolicy
+from services.auth.providers.build import build_providers
 from services.auth.service import AuthService
 from shared.crypto import Keyring
 from shared.crypto.signing import Signer
@@ -14,7 +15,7 @@ from shared.db import Database, UnitOfWork
 from shared.host.running import Host
 from shared.kernel.clock import utc_now
 from shared.kernel.personal import Secret
-from shared.kernel.settings import AuthSettings, load, named_keys, one_key
+from shared.kernel.settings import AuthSettings, LoginSettings, load, named_keys, one_key
 
 
 def main() -> None:
@@ -31,6 +32,9 @@ def main() -> None:
         ),
         shelf=PolicyFiles(),
         clock=utc_now,
+        providers=build_providers(load(LoginSettings), utc_now),
+        identity_pepper=one_key(settings.identity_pepper),
+        guest_idle=timedelta(days=settings.guest_idle_days),
     )
     Host(AuthService, settings, {"auth": parts}, checks={"database": database.ping}).run()
 

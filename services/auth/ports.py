@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from services.auth.domain.consents import AgeBand, Consent
+from services.auth.domain.guardians import Guardianship
+from services.auth.domain.identities import Identity, KeptAttempt, RevocationJob
 from services.auth.domain.policies import PolicyDocument
 from services.auth.domain.sessions import RefreshToken, Session
-from services.auth.domain.subjects import Consent, Guest, Subject
+from services.auth.domain.subjects import Guest, Subject
+from services.auth.providers.port import LoginProvider
 from shared.crypto import Keyring
 from shared.crypto.signing import Signer
 from shared.kernel.clock import Clock
+from shared.kernel.personal import Secret
 from shared.messaging.transaction import EveryTransaction
 
 
@@ -81,6 +86,89 @@ class AuthTransaction(EveryTransaction, Protocol):
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
 
+    # ---- accounts
+
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Let changes to one subject's ledger and identities wait for each other until this transaction ends."""
+
+    def hold_identity(self, external_hash: str) -> None:
+        """Let logins of one person wait for each other until this transaction ends."""
+
+    def change_subject(self, subject_id: UUID, *, age_band: AgeBand | None, profile: bytes | None) -> None:
+        """Set the declared age and the sealed profile."""
+
+    def sessions(self, subject_id: UUID) -> list[Session]:
+        """The subject's sessions that have not ended, last used first."""
+
+    def idle_guests(self, before: datetime, limit: int) -> list[UUID]:
+        """Guests none of whose sessions was used since then."""
+
+    def identity_by(self, provider: str, external_hash: str) -> Identity | None:
+        """The identity with this keyed hash."""
+
+    def identity_by_union(self, provider: str, union_hash: str) -> Identity | None:
+        """The identity of the same person in another of our apps."""
+
+    def identities(self, subject_id: UUID) -> list[Identity]:
+        """The subject's identities, oldest first."""
+
+    def add_identity(self, identity: Identity) -> None:
+        """Link an identity."""
+
+    def renew_identity(self, identity_id: UUID, sealed: bytes, revocable: bytes | None) -> None:
+        """What a later login brought."""
+
+    def remove_identity(self, identity_id: UUID) -> None:
+        """Unlink an identity."""
+
+    def release_identities(self, subject_id: UUID) -> None:
+        """Forget by what the subject's identities are recognised: the same person may start anew."""
+
+    def add_attempt(self, attempt: KeptAttempt) -> None:
+        """A login has begun."""
+
+    def take_attempt(self, attempt_id: UUID) -> KeptAttempt | None:
+        """The attempt, which is gone with this: each is used once."""
+
+    def burn(self, nonce_hash: str, until: datetime) -> bool:
+        """Whether this nonce was never used before; it is now."""
+
+    def add_revocation(self, job: RevocationJob) -> None:
+        """A provider's token to be withdrawn."""
+
+    def revocations_due(self, now: datetime, limit: int) -> list[RevocationJob]:
+        """Pending jobs whose time has come, each for one caller at a time."""
+
+    def revocations_of(self, tombstone: bytes) -> list[RevocationJob]:
+        """All jobs of an erased (or unlinking) subject."""
+
+    def save_revocation(self, job: RevocationJob) -> None:
+        """How a try ended."""
+
+    def add_guardianship(self, guardianship: Guardianship) -> None:
+        """A child asks for a guardian."""
+
+    def guardianship_by_link(self, link_hash: str) -> Guardianship | None:
+        """The request behind a link that was not used yet."""
+
+    def guardianships(self, subject_id: UUID) -> list[Guardianship]:
+        """Those in which the subject is the child or the guardian."""
+
+    def save_guardianship(self, guardianship: Guardianship) -> None:
+        """Granted or withdrawn."""
+
+    def published(self, document: str, language: str) -> list[PolicyDocument]:
+        """Versions of a policy document that operators published."""
+
+    def publish_document(self, document: PolicyDocument) -> None:
+        """Publish a version."""
+
+    def wrapped_keys(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
+        """Subjects' keys that another master key than this one has wrapped."""
+
+    def rewrap(self, subject_id: UUID, old: bytes, new: bytes) -> None:
+        """Exchange a wrapped key, unless it has changed (or gone) meanwhile."""
+
 
 class AuthWork(Protocol):
     """Opens transactions."""
@@ -114,3 +202,6 @@ class AuthParts:
     tokens: TokenPolicy
     shelf: PolicyShelf
     clock: Clock
+    providers: Mapping[str, LoginProvider] = field(default_factory=dict)
+    identity_pepper: Secret[bytes] = field(default_factory=lambda: Secret(b""))
+    guest_idle: timedelta = timedelta(days=30)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from services.auth import use_cases
+from nameko.timer import timer
+
+from services.auth import fencing, revocations, use_cases
+from services.auth.account_service import AccountEntryPoints
 from services.auth.ports import AuthParts
 from shared.contracts import auth, retention
 from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
-from shared.host.running import Part
+from shared.host.running import Part, quietly
 
 
-class AuthService:
+class AuthService(AccountEntryPoints):
     """Says who a subject is, and holds the keys that make its data readable."""
 
     name = "auth"
@@ -59,11 +62,6 @@ class AuthService:
         """Who is to be refused just now."""
         return use_cases.denials(self.parts)
 
-    @answers(auth.PolicyText)
-    def policy_text(self, request: auth.PolicyText) -> auth.PolicyVersion:
-        """A policy document."""
-        return use_cases.policy_text(request, self.parts)
-
     @answers(auth.CountSubject)
     def count_subject(self, request: auth.CountSubject) -> auth.Count:
         """What is left of a subject here."""
@@ -78,3 +76,15 @@ class AuthService:
     def forget_subject(self, event: retention.DataRemoved) -> None:
         """A purge ends: delete the identity."""
         use_cases.forget_subject(event, self.parts)
+
+    @timer(interval=1)
+    @quietly
+    def tell_providers(self) -> None:
+        """Every second: withdraw at providers what was granted to accounts that are gone."""
+        revocations.revoke_what_is_due(self.parts)
+
+    @timer(interval=60)
+    @quietly
+    def expire_guests(self) -> None:
+        """Every minute: guests that were not seen for too long go."""
+        fencing.expire_guests(self.parts)

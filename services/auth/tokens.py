@@ -26,11 +26,13 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def issue_tokens(subject: Subject, session_id: UUID, parts: AuthParts, tx: AuthTransaction) -> contract.Tokens:
-    """An access token and a fresh refresh token in the session, which is opened when it is new."""
+def issue_tokens(
+    subject: Subject, session_id: UUID, parts: AuthParts, tx: AuthTransaction, *, label: bytes | None = None
+) -> contract.Tokens:
+    """An access token and a fresh refresh token in the session, which is opened (with its label) when it is new."""
     now = parts.clock()
     if tx.session(session_id) is None:
-        tx.add_session(Session(session_id, subject.subject_id, now, now))
+        tx.add_session(Session(session_id, subject.subject_id, now, now, label=label))
     refresh = new_secret()
     tx.add_refresh_token(RefreshToken(token_hash(refresh), session_id, now + parts.tokens.refresh_life))
     life = int(parts.tokens.access_life.total_seconds())

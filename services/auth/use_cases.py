@@ -6,10 +6,13 @@ import hmac
 from base64 import b64encode
 from uuid import UUID
 
-from services.auth.domain.policies import in_force, upcoming
+from services.auth.domain.consents import AgeBand, ConsentKind, Purpose, standing
 from services.auth.domain.sessions import Refresh, judge_refresh
-from services.auth.domain.subjects import Consent, Guest, Subject, SubjectState
+from services.auth.domain.subjects import Guest, Subject, SubjectState
+from services.auth.fencing import end_one_session, fence
+from services.auth.ledger import age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.revocations import told_providers
 from services.auth.tokens import TOKEN_ISSUER, issue_tokens, new_secret, open_tokens, seal_tokens
 from shared.contracts import auth as contract
 from shared.contracts import retention
@@ -17,7 +20,7 @@ from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.crypto import new_data_key, token_hash
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import Code, NotFound, PocketError, SubjectErased, Unauthenticated
+from shared.kernel.errors import BadRequest, NotFound, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 
 __all__ = ["TOKEN_ISSUER"]
@@ -29,9 +32,10 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
     Without the secret the device's old guest is fenced at once and its stash purged: a stolen device id opens nothing.
     Raises ``consent_required`` or ``policy_outdated``.
     """
-    version = _require_consent(request.policy_version, parts)
     scope = f"device:{request.device_hash}"
+    age = age_of(request.age_band)
     with parts.work.begin() as tx:
+        version = agreed_version(request.policy_version, parts, tx)
         tx.hold_device(request.device_hash)
         if request.idempotency_key:
             before = tx.recall(scope, request.idempotency_key, request.fingerprint)
@@ -43,7 +47,7 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
         else:
             if guest:
                 _replace(guest, parts, tx)
-            answer = _start(request.device_hash, version, parts, tx)
+            answer = _start(request.device_hash, version, age, parts, tx)
         if request.idempotency_key:
             sealed = seal_tokens(answer, parts, tx)
             tx.remember(scope, request.idempotency_key, request.fingerprint, answer.subject_id, sealed)
@@ -65,7 +69,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
             tx.rotate_refresh_token(token.token_hash, now)
             return issue_tokens(subject, session.session_id, parts, tx)
         if judged is Refresh.END_FAMILY and session:
-            _end_session(session.subject_id, session.session_id, parts, tx)
+            end_one_session(session.subject_id, session.session_id, parts, tx)
     raise Unauthenticated(f"refresh token: {judged}")
 
 
@@ -76,16 +80,24 @@ def end_session(request: contract.EndSession, parts: AuthParts) -> Done:
         if session is None or session.subject_id != request.subject_id:
             raise NotFound("session")
         if session.ended_at is None:
-            _end_session(session.subject_id, session.session_id, parts, tx)
+            end_one_session(session.subject_id, session.session_id, parts, tx)
     return Done()
 
 
 def subject_key(request: contract.SubjectKey, parts: AuthParts) -> contract.WrappedKey:
-    """The subject's wrapped data key; raises ``subject_erased`` behind a fence."""
+    """The subject's wrapped data key, for a purpose that its consents cover; raises ``subject_erased`` behind a fence.
+
+    This is the lock of rule "nothing is processed without consent": whoever wants to process needs the key.
+    """
+    try:
+        purpose = Purpose(request.purpose)
+    except ValueError as error:
+        raise BadRequest("no such purpose") from error
     with parts.work.begin() as tx:
         subject = tx.subject(request.subject_id)
         if subject is None or subject.wrapped_key is None or tx.is_fenced(request.subject_id):
             raise SubjectErased("no key")
+        require(subject, purpose, parts, tx)
         return contract.WrappedKey(wrapped=b64encode(subject.wrapped_key).decode())
 
 
@@ -97,11 +109,15 @@ def who_am_i(request: contract.WhoAmI, parts: AuthParts) -> contract.Me:
         if subject is None:
             raise SubjectErased("no such subject")
         consents = [
-            {"document": c.document, "version": c.version, "action": c.action, "at": rfc3339(c.at)}
+            {"kind": c.kind, "document": c.document, "version": c.version, "action": c.action, "at": rfc3339(c.at)}
             for c in tx.consents(request.subject_id)
         ]
         return contract.Me(
-            subject_id=subject.subject_id, kind=subject.kind, created_at=subject.created_at, consents=consents
+            subject_id=subject.subject_id,
+            kind=subject.kind,
+            created_at=subject.created_at,
+            consents=consents,
+            age_band=subject.age_band,
         )
 
 
@@ -116,40 +132,17 @@ def denials(parts: AuthParts) -> contract.Denied:
         return contract.Denied(hashes=tx.denied(parts.clock()))
 
 
-def policy_text(request: contract.PolicyText, parts: AuthParts) -> contract.PolicyVersion:
-    """A policy document: the version in force, or the one named. Raises ``not_found``."""
-    versions = parts.shelf.versions(request.document, request.language)
-    now = parts.clock()
-    chosen = (
-        next((v for v in versions if v.version == request.version), None)
-        if request.version
-        else in_force(versions, now)
-    )
-    if chosen is None:
-        raise NotFound("policy document")
-    following = upcoming(versions, now)
-    return contract.PolicyVersion(
-        document=chosen.document,
-        version=chosen.version,
-        published_at=chosen.published_at,
-        effective_at=chosen.effective_at,
-        title=chosen.title,
-        markdown=chosen.markdown,
-        upcoming={"version": following.version, "effective_at": rfc3339(following.effective_at)} if following else None,
-    )
-
-
 def fence_subject(subject_id: UUID, purge_id: UUID, parts: AuthParts) -> None:
     """Make the subject's data unreadable: key, sessions and tokens end in one transaction. Idempotent."""
     with parts.work.begin() as tx:
-        _fence(subject_id, purge_id, parts, tx)
+        fence(subject_id, purge_id, parts, tx)
 
 
 def fence_for_purge(event: retention.PurgeRequested, parts: AuthParts) -> None:
     """A purge was requested: fence (again, if the gateway's call did so already) and say so."""
     with parts.work.begin() as tx:
         if tx.first_time(AUTH_PURGES.queue, event.message_id):
-            _fence(event.subject_id, event.purge_id, parts, tx)
+            fence(event.subject_id, event.purge_id, parts, tx)
 
 
 def forget_subject(event: retention.DataRemoved, parts: AuthParts) -> None:
@@ -157,7 +150,7 @@ def forget_subject(event: retention.DataRemoved, parts: AuthParts) -> None:
     with parts.work.begin() as tx:
         if tx.first_time(AUTH_PURGES.queue, event.message_id):
             tx.fence(event.subject_id)
-            counts = tx.delete_subject(event.subject_id)
+            counts = tx.delete_subject(event.subject_id) | told_providers(tx.tombstone_of(event.subject_id), tx)
             tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
 
 
@@ -165,16 +158,6 @@ def count_subject(request: contract.CountSubject, parts: AuthParts) -> contract.
     """How much of the subject is left here."""
     with parts.work.begin() as tx:
         return contract.Count(counts=tx.count_subject(request.subject_id))
-
-
-def _require_consent(version: str | None, parts: AuthParts) -> str:
-    if not version:
-        raise PocketError("no policy version", code=Code.CONSENT_REQUIRED)
-    current = in_force(parts.shelf.versions("privacy", "zh"), parts.clock())
-    if current is None or version != current.version:
-        extra: dict[str, object] = {"policy_version": current.version} if current else {}
-        raise PocketError("another version is in force", code=Code.POLICY_OUTDATED, public_extra=extra)
-    return version
 
 
 def _knows_secret(guest: Guest, secret_hash: str | None) -> bool:
@@ -185,8 +168,9 @@ def _resume(guest: Guest, version: str, parts: AuthParts, tx: AuthTransaction) -
     subject = tx.subject(guest.subject_id)
     if subject is None:
         raise SubjectErased("guest without subject")
-    if not any(c.version == version for c in tx.consents(subject.subject_id)):
-        tx.add_consent(Consent(subject.subject_id, "privacy", version, "grant", parts.clock()))
+    agreed = standing(tx.consents(subject.subject_id)).get((ConsentKind.DOCUMENT, "privacy"))
+    if agreed is None or (agreed.action, agreed.version) != ("grant", version):
+        grant_at_start(subject, version, parts.clock(), tx)
     tokens = issue_tokens(subject, new_id(), parts, tx)
     return tokens.model_copy(update={"created": False})
 
@@ -195,33 +179,19 @@ def _replace(guest: Guest, parts: AuthParts, tx: AuthTransaction) -> None:
     """The device lost its secret (or a stranger has its id): the old stash goes, whoever asks."""
     tx.forget_device(guest.subject_id)
     if not tx.is_fenced(guest.subject_id):
-        _fence(guest.subject_id, None, parts, tx)
+        fence(guest.subject_id, None, parts, tx)
         tx.publish(contract.GuestReplaced(subject_id=guest.subject_id))
 
 
-def _start(device_hash: str, version: str, parts: AuthParts, tx: AuthTransaction) -> contract.Tokens:
+def _start(
+    device_hash: str, version: str, age: AgeBand | None, parts: AuthParts, tx: AuthTransaction
+) -> contract.Tokens:
     now = parts.clock()
     subject_id = new_id()
     secret = new_secret()
     wrapped = parts.keyring.wrap(new_data_key(), subject_id)
-    subject = Subject(subject_id, "guest", SubjectState.ACTIVE, wrapped, now)
+    subject = Subject(subject_id, "guest", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     tx.add_guest(Guest(subject_id, device_hash, token_hash(secret)))
-    tx.add_consent(Consent(subject_id, "privacy", version, "grant", now))
+    grant_at_start(subject, version, now, tx)
     return issue_tokens(subject, new_id(), parts, tx).model_copy(update={"guest_secret": secret})
-
-
-def _fence(subject_id: UUID, purge_id: UUID | None, parts: AuthParts, tx: AuthTransaction) -> None:
-    now = parts.clock()
-    tx.fence(subject_id)
-    tx.mark_erasing(subject_id)
-    tx.end_sessions(tx.live_sessions(subject_id), now)
-    tx.deny([token_hash(str(subject_id))], now + 2 * parts.tokens.access_life)
-    tx.publish(contract.SubjectFenced(subject_id=subject_id, purge_id=purge_id))
-
-
-def _end_session(subject_id: UUID, session_id: UUID, parts: AuthParts, tx: AuthTransaction) -> None:
-    now = parts.clock()
-    tx.end_sessions([session_id], now)
-    tx.deny([token_hash(str(session_id))], now + 2 * parts.tokens.access_life)
-    tx.publish(contract.SessionRevoked(subject_id=subject_id, session_id=session_id))

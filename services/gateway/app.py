@@ -18,9 +18,9 @@ from services.gateway.body_limit import BodyLimit
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
-from services.gateway.routes import catalogue, events, guests, photos, purges, renders
+from services.gateway.routes import accounts, capabilities, catalogue, events, guests, me, photos, purges, renders
 from services.gateway.stream import Hub
-from shared.contracts import Message, auth
+from shared.contracts import Message, auth, consents
 from shared.crypto import Keyring
 from shared.crypto.subject_keys import KeyCache
 from shared.kernel import log
@@ -45,7 +45,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
-    for module in (guests, photos, renders, purges, events, catalogue):
+    for module in (guests, accounts, me, photos, renders, purges, events, catalogue, capabilities):
         app.include_router(module.router)
     app.middleware("http")(_observed)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
@@ -83,6 +83,8 @@ class _Ear:
             self._keys.cache.fence(message.subject_id)
         elif isinstance(message, auth.SessionRevoked):
             self._access.deny(message.session_id)
+        elif isinstance(message, consents.ConsentWithdrawn):
+            self._keys.cache.forget(message.subject_id)
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+import json
+from base64 import b64decode, b64encode
+from typing import Any
 from uuid import UUID
 
-from shared.contracts.auth import SubjectKey
+from shared.contracts.auth import Purpose, SubjectKey
 from shared.crypto import DataKey, Keyring
 from shared.crypto.subject_keys import KeyCache
 from shared.rpc.asking import Asker
@@ -19,13 +21,17 @@ class GatewayKeys:
         self._keyring = keyring
         self.cache = cache
 
-    async def key_of(self, subject_id: UUID) -> DataKey:
-        """The key, two seconds old at most; raises ``subject_erased`` when there is none (any more)."""
-        held = self.cache.get(subject_id)
+    async def key_of(self, subject_id: UUID, purpose: Purpose) -> DataKey:
+        """The key, two seconds old at most; raises ``subject_erased`` when there is none (any more), or a consent code."""
+        held = self.cache.get(subject_id, purpose)
         if held is not None:
             return held
         asked_at = self.cache.now()
-        answer = await self._asker.ask(SubjectKey(subject_id=subject_id))
+        answer = await self._asker.ask(SubjectKey(subject_id=subject_id, purpose=purpose))
         key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
-        self.cache.put(subject_id, key, asked_at)
+        self.cache.put(subject_id, purpose, key, asked_at)
         return key
+
+    def seal_for(self, purpose: str, value: dict[str, Any]) -> str:
+        """A value for auth's eyes only: what crosses a queue is sealed, also before there is a subject."""
+        return b64encode(self._keyring.seal_for(purpose, json.dumps(value, ensure_ascii=False).encode())).decode()

@@ -38,12 +38,12 @@ class Parts:
     async def open_object(self, subject_id: UUID, key: str) -> bytes:
         """The clear bytes of one stored object of the subject."""
         sealed = await anyio.to_thread.run_sync(self.store.get, key)
-        data_key = await self.keys.key_of(subject_id)
+        data_key = await self.keys.key_of(subject_id, "read_own")
         return await anyio.to_thread.run_sync(unseal, data_key, sealed, key)
 
     async def open_json(self, subject_id: UUID, sealed: bytes, identity: str) -> dict[str, Any]:
         """A sealed JSON value of the subject."""
-        value: dict[str, Any] = json.loads(unseal(await self.keys.key_of(subject_id), sealed, identity))
+        value: dict[str, Any] = json.loads(unseal(await self.keys.key_of(subject_id, "read_own"), sealed, identity))
         return value
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, move
 from services.imaging.ports import ImagingParts, ImagingTransaction
 from services.imaging.specs import catalogue
-from shared.contracts import auth, retention
+from shared.contracts import auth, consents, retention
 from shared.contracts import imaging as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES, MATTE_FREE
@@ -19,6 +19,8 @@ from shared.storage import subject_prefix
 from shared.storage.port import photo_prefix
 
 PAGE_LIMIT = 200
+ALL_PHOTOS = 100_000
+"""More than anybody has."""
 SWEEP_BATCH = 500
 
 
@@ -84,6 +86,23 @@ def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
         tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
     _finish_deleting(photo, parts)
     return Done()
+
+
+def stop_processing(event: consents.ConsentWithdrawn, parts: ImagingParts) -> None:
+    """An account withdrew what processing rests on: its photos go, the account stays. (A guest goes whole, by a purge.)
+
+    What cannot be deleted now is marked, and swept up.
+    """
+    doomed: list[Photo] = []
+    with parts.work.begin() as tx:
+        if not tx.first_time(IMAGING_PURGES.queue, event.message_id) or event.subject_kind == "guest":
+            return
+        for photo in tx.photos_of(event.subject_id, ALL_PHOTOS, None):
+            if photo.state is not PhotoState.DELETING:
+                tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+                doomed.append(photo)
+    for photo in doomed:
+        _finish_deleting(photo, parts)
 
 
 def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.RenderState:

@@ -23,7 +23,7 @@ from services.imaging.render_cases import make_render
 from services.imaging.worker_ports import Cutout, Rendered, Studio, WorkerParts
 from shared.contracts import imaging as contract
 from shared.crypto import seal, unseal
-from shared.kernel.errors import PhotoRejected, SubjectErased
+from shared.kernel.errors import ConsentMissing, PhotoRejected, SubjectErased
 from shared.storage import ObjectMissing
 from shared.storage.port import photo_prefix
 from shared.telemetry import metrics
@@ -74,6 +74,9 @@ def prepare_job(job: contract.MattePhoto, parts: WorkerParts) -> Prepared:
     except PhotoRejected as rejection:
         _reject(job, photo, rejection, parts)
         raise Void("rejected") from rejection
+    except ConsentMissing as refusal:
+        _reject(job, photo, PhotoRejected(refusal.actual_code), parts)
+        raise Void("no consent") from refusal
     except SubjectErased as error:
         _clean_up(photo, parts)
         raise Void("no key") from error
@@ -97,6 +100,9 @@ def finish_job(job: Prepared, cutout: Cutout, parts: WorkerParts) -> None:
         sealed = seal(key, cutout.to_bytes(), photo.key_of(CUTOUT))
         analysis = seal(key, json.dumps(cutout.analysis).encode(), analysis_identity(photo.photo_id))
         parts.store.put(photo.key_of(CUTOUT), sealed)
+    except ConsentMissing as refusal:
+        _reject(job.job, photo, PhotoRejected(refusal.actual_code), parts)
+        raise Void("consent withdrawn meanwhile") from refusal
     except SubjectErased as error:
         _clean_up(photo, parts)
         raise Void("no key") from error
@@ -139,7 +145,7 @@ def _claim(job: contract.MattePhoto, parts: WorkerParts) -> Photo:
 
 
 def _reject(job: contract.MattePhoto, photo: Photo, rejection: PhotoRejected, parts: WorkerParts) -> None:
-    """A photo that cannot be used is not kept: its original goes, the reason stays."""
+    """A photo that cannot (or may not) be used is not kept: its original goes, the reason stays."""
     _settle(job, photo, PhotoState.REJECTED, parts, reasons=(str(rejection.actual_code),))
     _discard(photo, parts)
     metrics.PHOTOS.labels("rejected").inc()

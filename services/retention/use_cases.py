@@ -6,7 +6,7 @@ Proofs (listing the store, asking services) stay outside of transactions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from services.retention.domain.certificates import CERTIFICATE_KIND, certificate
 from services.retention.domain.purges import IDENTITY, PARTICIPANTS, Purge, PurgeState, Step
 from services.retention.domain.receipts import purge_of, receipt_of
 from services.retention.ports import RetentionParts, RetentionTransaction
-from shared.contracts import auth, imaging
+from shared.contracts import accounts, auth, consents, imaging
 from shared.contracts import retention as contract
 from shared.contracts.base import Event
 from shared.contracts.queues import RETENTION_PURGES
@@ -28,9 +28,28 @@ from shared.storage import subject_prefix
 from shared.telemetry import metrics
 
 logger = log.get_logger("retention")
-REASONS = frozenset({"stash_wiped", "guest_replaced"})
+REASONS = frozenset({"stash_wiped", "account_deleted", "signed_in", "operator"})
+"""Why a purge may be asked for; the other reasons are things that happened, and come as events."""
+Ending = (
+    auth.GuestReplaced
+    | accounts.GuestSignedIn
+    | accounts.GuestExpired
+    | accounts.AccountAbandoned
+    | consents.ConsentWithdrawn
+)
 LOOK_AT_ONCE = 50
 VERIFY_AGAIN_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A purge to be opened: whose, why; under which id, and for which heir, when that was announced."""
+
+    subject_id: UUID
+    reason: str
+    idempotency_key: str | None = None
+    purge_id: UUID | None = None
+    heir_id: UUID | None = None
 
 
 def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.PurgeOpened:
@@ -38,7 +57,8 @@ def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.P
     if request.reason not in REASONS:
         raise BadRequest("no such reason")
     with parts.work.begin() as tx:
-        purge = _open(request.subject_id, request.reason, request.idempotency_key, parts, tx)
+        ask = Ask(request.subject_id, request.reason, request.idempotency_key, request.purge_id, request.heir_id)
+        purge = _open(ask, parts, tx)
     return _opened(purge, parts)
 
 
@@ -85,11 +105,26 @@ def certificate_keys(parts: RetentionParts) -> contract.CertificateKeySet:
     return contract.CertificateKeySet(keys=parts.signer.jwks())
 
 
-def hear_replaced(event: auth.GuestReplaced, parts: RetentionParts) -> None:
-    """A guest was replaced by a new one on its device: its stash goes."""
+def hear_ending(event: Ending, parts: RetentionParts) -> None:
+    """Something happened to a subject that ends it: its data goes. The event says why."""
     with parts.work.begin() as tx:
         if tx.first_time(RETENTION_PURGES.queue, event.message_id):
-            _open(event.subject_id, "guest_replaced", None, parts, tx)
+            ask = ask_of(event)
+            if ask is not None:
+                _open(ask, parts, tx)
+
+
+def ask_of(event: Ending) -> Ask | None:
+    """The purge that an event asks for; None for an account whose consent ended: its photos go, the account stays."""
+    if isinstance(event, auth.GuestReplaced):
+        return Ask(event.subject_id, "guest_replaced")
+    if isinstance(event, accounts.GuestExpired):
+        return Ask(event.subject_id, "guest_idle")
+    if isinstance(event, accounts.AccountAbandoned):
+        return Ask(event.subject_id, "account_abandoned")
+    if isinstance(event, accounts.GuestSignedIn):
+        return Ask(event.subject_id, "signed_in", purge_id=event.purge_id, heir_id=event.account_id)
+    return Ask(event.subject_id, "consent_withdrawn") if event.subject_kind == "guest" else None
 
 
 def hear_fence(event: auth.SubjectFenced, parts: RetentionParts) -> None:
@@ -157,19 +192,25 @@ def look_after_purges(parts: RetentionParts) -> None:
             logger.warning("not verified yet", purge_id=purge.purge_id, code=error.actual_code, detail=error.detail)
 
 
-def _open(
-    subject_id: UUID, reason: str, idempotency_key: str | None, parts: RetentionParts, tx: RetentionTransaction
-) -> Purge:
-    tx.hold_subject(subject_id)
-    tombstone = tx.tombstone_of(subject_id)
+def _open(ask: Ask, parts: RetentionParts, tx: RetentionTransaction) -> Purge:
+    tx.hold_subject(ask.subject_id)
+    tombstone = tx.tombstone_of(ask.subject_id)
     existing = tx.purge_of_tombstone(tombstone)
     if existing is not None:
         return existing
-    purge = saga.open_purge(new_id(), subject_id, tombstone, reason, parts.clock(), idempotency_key)
+    now = parts.clock()
+    purge_id = ask.purge_id or new_id()
+    purge = saga.open_purge(purge_id, ask.subject_id, tombstone, ask.reason, now, ask.idempotency_key, ask.heir_id)
     tx.add_purge(purge)
-    tx.publish(contract.PurgeRequested(subject_id=subject_id, purge_id=purge.purge_id, reason=reason))
-    metrics.PURGES_STARTED.labels(reason).inc()
+    tx.publish(_requested(purge, ask.subject_id))
+    metrics.PURGES_STARTED.labels(ask.reason).inc()
     return purge
+
+
+def _requested(purge: Purge, subject_id: UUID) -> contract.PurgeRequested:
+    return contract.PurgeRequested(
+        subject_id=subject_id, purge_id=purge.purge_id, reason=purge.reason, heir_id=purge.heir_id
+    )
 
 
 def _hear(event: Event, purge_id: UUID, fact: Callable[[Purge], Purge], parts: RetentionParts) -> Purge | None:
@@ -194,7 +235,7 @@ def _save(purge: Purge, steps: list[Step], tx: RetentionTransaction) -> None:
     if purge.subject_id is None:
         return
     if Step.ASK_PARTICIPANTS in steps:
-        tx.publish(contract.PurgeRequested(subject_id=purge.subject_id, purge_id=purge.purge_id, reason=purge.reason))
+        tx.publish(_requested(purge, purge.subject_id))
     if Step.ASK_IDENTITY in steps:
         tx.publish(contract.DataRemoved(subject_id=purge.subject_id, purge_id=purge.purge_id))
 

@@ -1,6 +1,6 @@
 """Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
 
-from shared.contracts import auth, imaging, retention
+from shared.contracts import accounts, auth, consents, imaging, retention
 from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
 from shared.contracts.queues import LISTENERS, Listener
 
@@ -11,7 +11,9 @@ __all__ = [
     "Event",
     "Listener",
     "Message",
+    "accounts",
     "auth",
+    "consents",
     "decode",
     "encode",
     "imaging",

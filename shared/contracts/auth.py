@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.base import Answer, Call, Done, Event
@@ -40,6 +40,9 @@ class SessionRevoked(Event):
     session_id: UUID
 
 
+Purpose = Literal["process_photo", "read_own", "keep_profile"]
+"""What a subject's data key is wanted for: processing needs its consents, giving people their own data back does not."""
+
 # ---- calls
 
 
@@ -65,6 +68,7 @@ class AdmitGuest(Call[Tokens]):
     device_hash: str
     secret_hash: str | None = None
     policy_version: str | None = None
+    age_band: str | None = None
     idempotency_key: str | None = None
     fingerprint: str = ""
 
@@ -95,12 +99,16 @@ class WrappedKey(Answer):
 
 
 class SubjectKey(Call[WrappedKey]):
-    """Ask for a subject's wrapped key; a fenced subject has none."""
+    """Ask for a subject's wrapped key for a purpose; a fenced subject has none, and no purpose is without its consent.
+
+    Raises ``subject_erased``, ``consent_required``, ``policy_outdated`` or ``guardian_consent_required``.
+    """
 
     service: ClassVar[str] = "auth"
     method: ClassVar[str] = "subject_key"
     answer: ClassVar[type[Answer]] = WrappedKey
     subject_id: UUID
+    purpose: Purpose = "process_photo"
 
 
 class FenceSubject(Call[Done]):
@@ -120,6 +128,7 @@ class Me(Answer):
     kind: str
     created_at: datetime
     consents: list[dict[str, str]]
+    age_band: str | None = None
 
 
 class WhoAmI(Call[Me]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import auth, imaging, retention
+from shared.contracts import accounts, auth, consents, imaging, retention
 from shared.contracts.base import Command, Event
 
 EVENTS_EXCHANGE = "pocketid.events"
@@ -43,9 +43,19 @@ class Listener:
 
 
 AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataRemoved))
-IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested,))
+IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested, consents.ConsentWithdrawn))
 RETENTION_PURGES = Listener(
-    "retention.purges", (auth.SubjectFenced, auth.SubjectPurged, auth.GuestReplaced, imaging.SubjectPurged)
+    "retention.purges",
+    (
+        auth.SubjectFenced,
+        auth.SubjectPurged,
+        auth.GuestReplaced,
+        accounts.GuestSignedIn,
+        accounts.GuestExpired,
+        accounts.AccountAbandoned,
+        consents.ConsentWithdrawn,
+        imaging.SubjectPurged,
+    ),
 )
 MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
 MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))

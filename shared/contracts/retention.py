@@ -56,6 +56,9 @@ class OpenPurge(Call[PurgeOpened]):
     subject_id: UUID
     reason: str
     idempotency_key: str | None = None
+    purge_id: UUID | None = None
+    """Chosen by the caller when the purge was announced under this id."""
+    heir_id: UUID | None = None
 
 
 class FindPurge(Call[PurgeOpened]):

@@ -42,26 +42,47 @@ class Keyring:
 
     def wrap(self, key: DataKey, subject_id: UUID) -> bytes:
         """``key`` wrapped by the current master key, bound to its subject."""
-        kid = self.current.encode()
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = AESGCM(self._keys[self.current].reveal()).encrypt(nonce, key.reveal(), _bound(subject_id))
-        return bytes([len(kid)]) + kid + nonce + sealed
+        return self._encrypt(key.reveal(), _bound(subject_id))
 
     def unwrap(self, wrapped: bytes, subject_id: UUID) -> DataKey:
         """The data key inside; raises :class:`UnknownMasterKey`, or :class:`Tampered` when it is not this subject's."""
-        kid_end = 1 + (wrapped[0] if wrapped else 0)
-        master = self._keys.get(wrapped[1:kid_end].decode(errors="replace"))
-        if master is None:
-            raise UnknownMasterKey("wrapped by a master key we do not have")
-        nonce, sealed = wrapped[kid_end : kid_end + NONCE_BYTES], wrapped[kid_end + NONCE_BYTES :]
-        try:
-            return Secret(AESGCM(master.reveal()).decrypt(nonce, sealed, _bound(subject_id)))
-        except (InvalidTag, ValueError) as error:
-            raise Tampered("this wrapped key was altered, or is another subject's") from error
+        return Secret(self._decrypt(wrapped, _bound(subject_id)))
+
+    def seal_for(self, purpose: str, plain: bytes) -> bytes:
+        """``plain`` for another process of ours that holds the master keys, and for one purpose only.
+
+        For what must cross a queue, or wait in a table, while there is no subject's key to seal it under.
+        """
+        return self._encrypt(plain, _bound_for(purpose))
+
+    def open_for(self, purpose: str, sealed: bytes) -> bytes:
+        """What :meth:`seal_for` sealed; raises :class:`UnknownMasterKey` or :class:`Tampered`."""
+        return self._decrypt(sealed, _bound_for(purpose))
 
     def wrapped_by(self, wrapped: bytes) -> str:
         """The name of the master key that wrapped it."""
         return wrapped[1 : 1 + wrapped[0]].decode(errors="replace")
+
+    def _encrypt(self, plain: bytes, bound: bytes) -> bytes:
+        kid = self.current.encode()
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = AESGCM(self._keys[self.current].reveal()).encrypt(nonce, plain, bound)
+        return bytes([len(kid)]) + kid + nonce + sealed
+
+    def _decrypt(self, sealed: bytes, bound: bytes) -> bytes:
+        kid_end = 1 + (sealed[0] if sealed else 0)
+        master = self._keys.get(sealed[1:kid_end].decode(errors="replace"))
+        if master is None:
+            raise UnknownMasterKey("sealed by a master key we do not have")
+        nonce, rest = sealed[kid_end : kid_end + NONCE_BYTES], sealed[kid_end + NONCE_BYTES :]
+        try:
+            return AESGCM(master.reveal()).decrypt(nonce, rest, bound)
+        except (InvalidTag, ValueError) as error:
+            raise Tampered("altered, or meant for another subject or purpose") from error
+
+
+def _bound_for(purpose: str) -> bytes:
+    return b"pocketid purpose\x00" + purpose.encode()
 
 
 def _bound(subject_id: UUID) -> bytes:

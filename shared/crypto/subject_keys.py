@@ -24,7 +24,7 @@ class KeyCache:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._keys: dict[UUID, tuple[float, DataKey]] = {}
+        self._keys: dict[tuple[UUID, str], tuple[float, DataKey]] = {}
         self._fenced: dict[UUID, float] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -33,26 +33,35 @@ class KeyCache:
         """The cache's clock: read it *before* asking auth, so that the two seconds include the asking."""
         return self._monotonic()
 
-    def get(self, subject_id: UUID) -> DataKey | None:
-        """The subject's key, unless it is too old or the subject is fenced."""
+    def get(self, subject_id: UUID, purpose: str) -> DataKey | None:
+        """The subject's key for a purpose, unless it is too old or the subject is fenced."""
         with self._lock:
             self._forget_old()
-            held = self._keys.get(subject_id)
+            held = self._keys.get((subject_id, purpose))
             return held[1] if held else None
 
-    def put(self, subject_id: UUID, key: DataKey, asked_at: float) -> None:
-        """Keep a key that was asked for at ``asked_at``; a fence heard of since then wins."""
+    def put(self, subject_id: UUID, purpose: str, key: DataKey, asked_at: float) -> None:
+        """Keep a key that was asked for at ``asked_at`` for a purpose; a fence heard of since then wins."""
         with self._lock:
             if subject_id not in self._fenced:
-                self._keys[subject_id] = (asked_at, key)
+                self._keys[subject_id, purpose] = (asked_at, key)
             self._forget_old()
             self._forget_later()
 
     def fence(self, subject_id: UUID) -> None:
         """Forget the subject's key now, and refuse one that was asked for before this moment."""
         with self._lock:
-            self._keys.pop(subject_id, None)
+            self._drop(subject_id)
             self._fenced[subject_id] = self._monotonic()
+
+    def forget(self, subject_id: UUID) -> None:
+        """Forget the subject's key now: whoever wants it asks anew (a consent has changed)."""
+        with self._lock:
+            self._drop(subject_id)
+
+    def _drop(self, subject_id: UUID) -> None:
+        for held in [held for held in self._keys if held[0] == subject_id]:
+            del self._keys[held]
 
     def __len__(self) -> int:
         with self._lock:
@@ -74,7 +83,7 @@ class KeyCache:
 
     def _forget_old(self) -> None:
         oldest = self._monotonic() - KEY_LIFE_SECONDS
-        for subject_id in [s for s, (asked_at, _) in self._keys.items() if asked_at < oldest]:
-            del self._keys[subject_id]
+        for held in [held for held, (asked_at, _) in self._keys.items() if asked_at < oldest]:
+            del self._keys[held]
         for subject_id in [s for s, at in self._fenced.items() if at < oldest - 10 * KEY_LIFE_SECONDS]:
             del self._fenced[subject_id]

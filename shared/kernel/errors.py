@@ -37,6 +37,12 @@ class Code(StrEnum):
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_RATE_LIMITED = "provider_rate_limited"
+    # accounts
+    ACCOUNT_REQUIRED = "account_required"
+    IDENTITY_TAKEN = "identity_taken"
+    IDENTITY_EXISTS = "identity_exists"
+    LAST_IDENTITY = "last_identity"
+    GUARDIAN_MUST_BE_ADULT = "guardian_must_be_adult"
     # consent
     CONSENT_REQUIRED = "consent_required"
     GUARDIAN_CONSENT_REQUIRED = "guardian_consent_required"
@@ -109,6 +115,15 @@ MEANINGS: dict[Code, Meaning] = {
     Code.PROVIDER_RATE_LIMITED: Meaning(
         503, True, "登录人数过多，请稍后再试", "The login provider is busy, try again later"
     ),
+    Code.ACCOUNT_REQUIRED: Meaning(403, False, "请先登录账号", "An account is needed for this, log in first"),
+    Code.IDENTITY_TAKEN: Meaning(409, False, "该登录方式已绑定其他账号", "This login belongs to another account"),
+    Code.IDENTITY_EXISTS: Meaning(
+        409, False, "该平台已绑定其他登录，请先解绑", "Another login of this provider is linked, unlink it first"
+    ),
+    Code.LAST_IDENTITY: Meaning(
+        409, False, "这是最后一种登录方式，不能解绑", "This is the last login, it cannot be unlinked"
+    ),
+    Code.GUARDIAN_MUST_BE_ADULT: Meaning(403, False, "监护人须为成年人", "A guardian must be an adult"),
     Code.CONSENT_REQUIRED: Meaning(403, False, "需要您先同意隐私政策", "Your consent to the policy is needed first"),
     Code.GUARDIAN_CONSENT_REQUIRED: Meaning(403, False, "需要监护人同意", "A guardian's consent is needed"),
     Code.POLICY_OUTDATED: Meaning(409, False, "隐私政策已更新，请重新确认", "The policy has changed, consent again"),
@@ -219,6 +234,12 @@ class SubjectErased(PocketError):
     code = Code.SUBJECT_ERASED
 
 
+class ConsentMissing(PocketError):
+    """What is asked for needs a consent that does not stand (one of the consent codes)."""
+
+    code = Code.CONSENT_REQUIRED
+
+
 class LoginFailed(PocketError):
     """A third-party login came to nothing; the code says whose turn it is (one of the login codes)."""
 
@@ -247,3 +268,24 @@ class TimedOut(PocketError):
     """Something we need took too long."""
 
     code = Code.TIMED_OUT
+
+
+_BY_CODE: dict[Code, type[PocketError]] = {
+    kind.code: kind
+    for kind in (
+        BadRequest,
+        NotFound,
+        Conflict,
+        IdempotencyConflict,
+        NotReady,
+        Unauthenticated,
+        SubjectErased,
+        Unavailable,
+        TimedOut,
+    )
+} | dict.fromkeys((Code.CONSENT_REQUIRED, Code.POLICY_OUTDATED, Code.GUARDIAN_CONSENT_REQUIRED), ConsentMissing)
+
+
+def error_of(code: Code, detail: str = "", public_extra: dict[str, object] | None = None) -> PocketError:
+    """The error with this code, as the class that code is caught by: how an error arrives from another process."""
+    return _BY_CODE.get(code, PocketError)(detail, code=code, public_extra=public_extra)

@@ -114,7 +114,17 @@ class AuthSettings(BrokerSettings, MasterKeySettings, TombstoneSettings, LoginSe
         description="`kid:base64(Ed25519 seed)[,...]`, current first; signs access tokens"
     )
     access_token_seconds: Annotated[int, Field(ge=30, le=3600)] = Field(600, description="life of an access token")
+    identity_pepper: SecretStr = Field(
+        description="base64(32 bytes); keys the hash that a third-party identity is recognised by"
+    )
+    guest_idle_days: Annotated[int, Field(ge=1)] = Field(30, description="a guest not seen for as long is purged")
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = Field(60, description="life of an unused refresh token")
+
+    @field_validator("identity_pepper")
+    @classmethod
+    def _parses_identity_pepper(cls, value: SecretStr) -> SecretStr:
+        one_key(value)
+        return value
 
     @field_validator("token_signing_keys")
     @classmethod
@@ -187,6 +197,7 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings):
     )
     rpc_timeout_seconds: Annotated[float, Field(gt=0)] = Field(5.0, description="longest wait for a service's answer")
     rate_guests_per_device: Annotated[int, Field(ge=1)] = Field(30, description="new guests an hour from one device")
+    rate_logins_per_address: Annotated[int, Field(ge=1)] = Field(300, description="logins an hour from one address")
     rate_guests_per_address: Annotated[int, Field(ge=1)] = Field(600, description="new guests an hour from one address")
     sse_heartbeat_seconds: Annotated[float, Field(gt=0)] = Field(15.0, description="pause between two SSE comments")
 

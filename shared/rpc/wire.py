@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.contracts.base import Call
-from shared.kernel.errors import BadRequest, Code, PocketError, Unavailable
+from shared.kernel.errors import BadRequest, Code, PocketError, Unavailable, error_of
 
 A = TypeVar("A", bound=BaseModel)
 ERROR_PATH = "shared.kernel.errors.PocketError"
@@ -44,7 +44,7 @@ def encode_reply(result: BaseModel | None, error: BaseException | None) -> bytes
 
 
 def decode_reply(body: bytes | str, kind: type[A]) -> A:
-    """The answer in a reply body; raises the error it carries as :class:`PocketError`."""
+    """The answer in a reply body; raises the error it carries, as the class of its code."""
     try:
         reply = json.loads(body)
         wrong = reply["error"]
@@ -53,7 +53,7 @@ def decode_reply(body: bytes | str, kind: type[A]) -> A:
         if wrong.get("exc_path") != ERROR_PATH:
             raise PocketError(f"remote {wrong.get('exc_type')}")
         code, detail, extra = wrong["exc_args"]
-        raise PocketError(str(detail), code=Code(code), public_extra=extra)
+        raise error_of(Code(code), str(detail), extra)
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as error:
         raise Unavailable(f"unreadable reply: {type(error).__name__}") from error
 

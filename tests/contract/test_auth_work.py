@@ -9,8 +9,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from services.auth.domain.consents import Consent
 from services.auth.domain.sessions import RefreshToken, Session
-from services.auth.domain.subjects import Consent, Guest, Subject, SubjectState
+from services.auth.domain.subjects import Guest, Subject, SubjectState
 from shared.kernel.clock import utc_now
 from shared.kernel.ids import new_id
 from shared.testing.memory_work import ConstraintBroken

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, auth, imaging, known_types, retention
+from shared.contracts import Message, accounts, auth, consents, imaging, known_types, retention
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -21,6 +21,10 @@ EXAMPLES: dict[str, Any] = {
     "purge_id": "01980000-0000-7000-8000-0000000000bb",
     "photo_id": "01980000-0000-7000-8000-0000000000cc",
     "session_id": "01980000-0000-7000-8000-0000000000dd",
+    "account_id": "01980000-0000-7000-8000-0000000000ee",
+    "kind": "document",
+    "name": "privacy",
+    "subject_kind": "account",
     "reason": "stash_wiped",
     "reasons": ["no_face"],
     "counts": {"photos": 2, "objects": 5},
@@ -36,7 +40,12 @@ def example_of(kind: type[Message], *, bare: bool) -> Message:
 
 def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
-    declared = [kind for module in (auth, imaging, retention) for kind in vars(module).values() if _is_call(kind)]
+    declared = [
+        kind
+        for module in (auth, accounts, consents, imaging, retention)
+        for kind in vars(module).values()
+        if _is_call(kind)
+    ]
     return {f"{kind.service}.{kind.method}": kind for kind in declared}
 
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.auth.adapters.memory_accounts import AuthState, MemoryAccounts
+from services.auth.domain.consents import Consent
 from services.auth.domain.policies import PolicyDocument
 from services.auth.domain.sessions import RefreshToken, Session
-from services.auth.domain.subjects import Consent, Guest, Subject, SubjectState
+from services.auth.domain.subjects import Guest, Subject, SubjectState
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.personal import Secret
 from shared.testing.faults import Hook, calm
-from shared.testing.memory_work import ConstraintBroken, MemoryState, MemoryTransaction, MemoryWork, delete_where
+from shared.testing.memory_work import ConstraintBroken, MemoryWork, delete_where
 
 
-@dataclass
-class AuthState(MemoryState):
-    """Auth's tables."""
-
-    subjects: dict[UUID, Subject] = field(default_factory=dict)
-    guests: dict[UUID, Guest] = field(default_factory=dict)
-    sessions: dict[UUID, Session] = field(default_factory=dict)
-    refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
-    consents: list[Consent] = field(default_factory=list)
-    denials: dict[str, datetime] = field(default_factory=dict)
-
-
-class MemoryAuth(MemoryTransaction[AuthState]):
+class MemoryAuth(MemoryAccounts):
     """One transaction on auth's tables."""
 
     def add_subject(self, subject: Subject) -> None:
@@ -47,7 +37,7 @@ class MemoryAuth(MemoryTransaction[AuthState]):
         """Delete the subject's key and mark it as erasing."""
         held = self.state.subjects.get(subject_id)
         if held is not None:
-            self.state.subjects[subject_id] = replace(held, state=SubjectState.ERASING, wrapped_key=None)
+            self.state.subjects[subject_id] = replace(held, state=SubjectState.ERASING, wrapped_key=None, profile=None)
 
     def hold_device(self, device_hash: str) -> None:
         """Nobody else is here to wait for."""
@@ -137,6 +127,8 @@ class MemoryAuth(MemoryTransaction[AuthState]):
         delete_where(self.state.refresh_tokens, lambda token: token.session_id in doomed)
         delete_where(self.state.sessions, lambda session: session.subject_id == subject_id)
         self.state.consents = [consent for consent in self.state.consents if consent.subject_id != subject_id]
+        delete_where(self.state.identities, lambda identity: identity.subject_id == subject_id)
+        delete_where(self.state.guardianships, lambda held: subject_id in (held.child_id, held.guardian_id))
         self.state.guests.pop(subject_id, None)
         self.state.subjects.pop(subject_id, None)
         return counts
@@ -149,6 +141,8 @@ class MemoryAuth(MemoryTransaction[AuthState]):
             "guests": int(subject_id in self.state.guests),
             "sessions": len(sessions),
             "consents": len(self.consents(subject_id)),
+            "identities": len(self.identities(subject_id)),
+            "guardianships": len(self.guardianships(subject_id)),
             "idempotency": self._count_answers(subject_id),
             "refresh_tokens": sum(token.session_id in sessions for token in self.state.refresh_tokens.values()),
         }

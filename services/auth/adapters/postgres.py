@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import class_row
 
+from services.auth.adapters.postgres_accounts import AccountRows
+from services.auth.domain.consents import AgeBand, Consent
 from services.auth.domain.sessions import RefreshToken, Session
-from services.auth.domain.subjects import Consent, Guest, Subject, SubjectState
-from shared.db import Transaction
+from services.auth.domain.subjects import Guest, Subject, SubjectState
 
-_OWNED = ("guests", "sessions", "consents", "idempotency")
+_OWNED = ("guests", "sessions", "consents", "identities", "idempotency")
 
 
-class PostgresAuth(Transaction):
+class PostgresAuth(AccountRows):
     """One transaction on auth's tables."""
 
     def add_subject(self, subject: Subject) -> None:
         """A new subject."""
         self.connection.execute(
-            "INSERT INTO subjects (subject_id, kind, state, wrapped_key, created_at) VALUES (%s, %s, %s, %s, %s)",
-            (subject.subject_id, subject.kind, subject.state, subject.wrapped_key, subject.created_at),
+            "INSERT INTO subjects (subject_id, kind, state, wrapped_key, created_at, age_band, profile)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            astuple(subject),
         )
 
     def subject(self, subject_id: UUID) -> Subject | None:
         """A subject by id."""
         row = self.connection.execute(
-            "SELECT subject_id, kind, state, wrapped_key, created_at FROM subjects WHERE subject_id = %s", (subject_id,)
+            "SELECT subject_id, kind, state, wrapped_key, created_at, age_band, profile FROM subjects WHERE subject_id = %s",
+            (subject_id,),
         ).fetchone()
-        return Subject(**{**row, "state": SubjectState(row["state"])}) if row else None
+        if row is None:
+            return None
+        age = AgeBand(row["age_band"]) if row["age_band"] else None
+        return Subject(**{**row, "state": SubjectState(row["state"]), "age_band": age})
 
     def mark_erasing(self, subject_id: UUID) -> None:
         """Delete the subject's key and mark it as erasing."""
         self.connection.execute(
-            "UPDATE subjects SET state = 'erasing', wrapped_key = NULL WHERE subject_id = %s", (subject_id,)
+            "UPDATE subjects SET state = 'erasing', wrapped_key = NULL, profile = NULL WHERE subject_id = %s",
+            (subject_id,),
         )
 
     def hold_device(self, device_hash: str) -> None:
@@ -63,15 +71,15 @@ class PostgresAuth(Transaction):
     def add_session(self, session: Session) -> None:
         """A new session."""
         self.connection.execute(
-            "INSERT INTO sessions (session_id, subject_id, created_at, last_used_at) VALUES (%s, %s, %s, %s)",
-            (session.session_id, session.subject_id, session.created_at, session.last_used_at),
+            "INSERT INTO sessions (session_id, subject_id, created_at, last_used_at, label) VALUES (%s, %s, %s, %s, %s)",
+            (session.session_id, session.subject_id, session.created_at, session.last_used_at, session.label),
         )
 
     def session(self, session_id: UUID) -> Session | None:
         """A session by id."""
         with self.connection.cursor(row_factory=class_row(Session)) as cursor:
             return cursor.execute(
-                "SELECT session_id, subject_id, created_at, last_used_at, ended_at FROM sessions WHERE session_id = %s",
+                "SELECT session_id, subject_id, created_at, last_used_at, ended_at, label FROM sessions WHERE session_id = %s",
                 (session_id,),
             ).fetchone()
 
@@ -114,15 +122,16 @@ class PostgresAuth(Transaction):
     def add_consent(self, consent: Consent) -> None:
         """Record a consent."""
         self.connection.execute(
-            "INSERT INTO consents (subject_id, document, version, action, at) VALUES (%s, %s, %s, %s, %s)",
-            (consent.subject_id, consent.document, consent.version, consent.action, consent.at),
+            "INSERT INTO consents (subject_id, document, version, action, at, kind, chain) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            astuple(consent),
         )
 
     def consents(self, subject_id: UUID) -> list[Consent]:
         """The subject's consents, oldest first."""
         with self.connection.cursor(row_factory=class_row(Consent)) as cursor:
             return cursor.execute(
-                "SELECT subject_id, document, version, action, at FROM consents WHERE subject_id = %s ORDER BY position",
+                "SELECT subject_id, document, version, action, at, kind, chain FROM consents"
+                " WHERE subject_id = %s ORDER BY position",
                 (subject_id,),
             ).fetchall()
 
@@ -161,4 +170,5 @@ class PostgresAuth(Transaction):
             (subject_id,),
         ).fetchone()
         counts["refresh_tokens"] = int(row["n"]) if row else 0
+        counts["guardianships"] = len(self.guardianships(subject_id))
         return counts

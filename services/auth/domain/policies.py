@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.auth.domain.consents import DOCUMENTS
+
+__all__ = ["DOCUMENTS", "NOTICE", "PolicyDocument", "countable", "in_force", "upcoming"]
+
 NOTICE = timedelta(days=7)
-DOCUMENTS = ("privacy", "terms", "sdk-list", "permissions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,9 @@ def upcoming(versions: Sequence[PolicyDocument], now: datetime) -> PolicyDocumen
     current = in_force(versions, now)
     later = [v for v in versions if current and v.published_at > current.published_at and v.effective_at > now]
     return min(later, key=lambda version: version.published_at, default=None)
+
+
+def countable(versions: Sequence[PolicyDocument], now: datetime) -> list[str]:
+    """The versions whose consent counts now: the one in force, and those that are published to follow it."""
+    current = in_force(versions, now)
+    return [v.version for v in versions if current and v.published_at >= current.published_at]

@@ -17,6 +17,8 @@ class Session:
     created_at: datetime
     last_used_at: datetime
     ended_at: datetime | None = None
+    label: bytes | None = None
+    """What the device calls itself, sealed under the subject's data key."""
 
 
 @dataclass(frozen=True, slots=True)

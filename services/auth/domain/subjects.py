@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from services.auth.domain.consents import AgeBand
 from shared.kernel.states import moved
 
 
@@ -37,6 +38,9 @@ class Subject:
     state: SubjectState
     wrapped_key: bytes | None
     created_at: datetime
+    age_band: AgeBand | None = None
+    profile: bytes | None = None
+    """Sealed under the subject's data key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,3 @@ class Guest:
     subject_id: UUID
     device_hash: str
     secret_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """One grant of a document's version."""
-
-    subject_id: UUID
-    document: str
-    version: str
-    action: str
-    at: datetime

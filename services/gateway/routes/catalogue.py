@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from services.gateway.parts import GatewayParts, Parts
 from services.gateway.problems import language_of
-from shared.contracts import auth, imaging
+from shared.contracts import auth, consents, imaging
 from shared.kernel.errors import NotFound
 
 router = APIRouter(prefix="/v1", tags=["catalogue and policies"])
@@ -37,6 +38,21 @@ class PolicyAnswer(BaseModel):
     upcoming: dict[str, str] | None = None
 
 
+class VersionsAnswer(BaseModel):
+    """A document's versions."""
+
+    items: list[dict[str, str]]
+    next_cursor: str | None = None
+
+
+class ChangesAnswer(BaseModel):
+    """Lines that were `added` or `removed`, with the `same` ones around them."""
+
+    since: str
+    version: str
+    lines: list[dict[str, str]]
+
+
 @router.get("/specs")
 async def specs(parts: GatewayParts, q: str = "", category: str | None = None) -> SpecAnswer:
     """Search the catalogue: Chinese, English, id or size."""
@@ -59,6 +75,26 @@ async def policy(document: Document, request: Request, parts: GatewayParts) -> P
     return await _policy(document, None, request, parts)
 
 
+@router.get("/policies/{document}/versions")
+async def policy_versions(document: Document, request: Request, parts: GatewayParts) -> VersionsAnswer:
+    """A document's versions, newest first: `upcoming`, `in_force` or `past`."""
+    ask = consents.ListPolicyVersions(document=document, language=language_of(request))
+    return VersionsAnswer(items=(await parts.asker.ask(ask)).items)
+
+
+@router.get("/policies/{document}/versions/{version}/changes")
+async def policy_changes(
+    document: Document, version: str, request: Request, parts: GatewayParts, since: str
+) -> ChangesAnswer:
+    """What a version changes since another one, line by line."""
+    language = language_of(request)
+    old, new = [
+        await parts.asker.ask(auth.PolicyText(document=document, version=one[:40], language=language))
+        for one in (since, version)
+    ]
+    return ChangesAnswer(since=old.version, version=new.version, lines=changes(old.markdown, new.markdown))
+
+
 @router.get("/policies/{document}/versions/{version}")
 async def policy_version(document: Document, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
     """One version of a document."""
@@ -76,3 +112,10 @@ async def _policy(document: str, version: str | None, request: Request, parts: P
         html=html,
         upcoming=text.upcoming,
     )
+
+
+def changes(old: str, new: str) -> list[dict[str, str]]:
+    """The difference of two texts by lines, with three lines around each change."""
+    kinds = {"+": "added", "-": "removed", " ": "same"}
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm=""))[2:]
+    return [{"change": kinds[line[0]], "text": line[1:]} for line in lines if line[0] in kinds]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -30,6 +29,7 @@ class GuestRequest(BaseModel):
     policy_version: Annotated[
         str | None, Field(description="The privacy policy version the person agreed to", examples=["2026-11-24"])
     ] = None
+    age_band: Literal["under_14", "14_to_17", "adult"] | None = None
     guest_secret: Annotated[
         str | None, Field(max_length=200, description="What was given at the first start; lets the guest resume")
     ] = None
@@ -54,15 +54,6 @@ class TokensAnswer(BaseModel):
     )
 
 
-class MeAnswer(BaseModel):
-    """The subject's own record."""
-
-    subject_id: UUID
-    kind: str
-    created_at: datetime
-    consents: list[dict[str, str]]
-
-
 @router.post(
     "/guests", status_code=201, responses={200: {"model": TokensAnswer, "description": "the same guest again"}}
 )
@@ -79,6 +70,7 @@ async def start_guest(
             device_hash=hashed,
             secret_hash=token_hash(body.guest_secret) if body.guest_secret else None,
             policy_version=body.policy_version,
+            age_band=body.age_band,
             idempotency_key=key,
             fingerprint=fingerprint([hashed, body.policy_version, token_hash(body.guest_secret or "")]),
         )
@@ -99,13 +91,6 @@ async def log_out(caller: CurrentCaller, parts: GatewayParts) -> None:
     """End this session: its tokens are refused from now on."""
     await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id))
     parts.access.deny(caller.session_id)
-
-
-@router.get("/me")
-async def me(caller: CurrentCaller, parts: GatewayParts) -> MeAnswer:
-    """The subject's own record."""
-    answer = await parts.asker.ask(auth.WhoAmI(subject_id=caller.subject_id))
-    return MeAnswer.model_validate(answer.model_dump())
 
 
 def _shown(answer: auth.Tokens, secret: str | None) -> TokensAnswer:

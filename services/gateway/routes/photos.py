@@ -83,7 +83,9 @@ async def upload(request: Request, caller: CurrentCaller, parts: GatewayParts, k
     photo_id = new_id()
     bound_to = object_key(caller.subject_id, photo_id, "original")
     async with parts.uploads:
-        file = SealedFile(await parts.keys.key_of(caller.subject_id), bound_to, parts.settings.max_upload_bytes)
+        file = SealedFile(
+            await parts.keys.key_of(caller.subject_id, "process_photo"), bound_to, parts.settings.max_upload_bytes
+        )
         received = await receive(request.stream(), request.headers.get("content-type", ""), file)
         registered = await parts.asker.ask(
             imaging.RegisterPhoto(
@@ -131,7 +133,7 @@ async def _store(received: Upload, bound_to: str, wanted_key: str, caller: Calle
     sealed = bytes(received.sealed)
     if wanted_key != bound_to:
         # An upload repeated after a crash between registering and storing: seal for the photo that was registered then.
-        data_key = await parts.keys.key_of(caller.subject_id)
+        data_key = await parts.keys.key_of(caller.subject_id, "process_photo")
         sealed = seal(data_key, unseal(data_key, sealed, bound_to), wanted_key)
     await anyio.to_thread.run_sync(parts.store.put, wanted_key, sealed)
 

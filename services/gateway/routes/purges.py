@@ -1,4 +1,4 @@
-"""Wiping the stash, and the receipts that show it happen."""
+"""Wiping the stash, deleting the account, and the receipts that show it happen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
 from shared.contracts import auth, retention
 from shared.kernel import log
-from shared.kernel.errors import PocketError, SubjectErased
+from shared.kernel.errors import Conflict, PocketError, SubjectErased
 
 router = APIRouter(tags=["deletion"])
 logger = log.get_logger("purges")
@@ -24,6 +24,14 @@ class PurgeStarted(BaseModel):
     receipt: str = Field(
         description="Shows the purge's progress without a login; cannot be guessed, holds nothing personal"
     )
+    receipt_url: str
+
+
+class ErasureStarted(BaseModel):
+    """An erasure is on its way."""
+
+    erasure_id: UUID
+    receipt: str
     receipt_url: str
 
 
@@ -61,16 +69,24 @@ async def wipe_stash(
     The guest ends with its stash: its tokens are refused from now on (401 `subject_erased`). Only the same call with the
     same `Idempotency-Key` still gets its answer, in case the first one was lost.
     """
-    caller = await parts.access.caller(authorization, even_fenced=key is not None)
-    if parts.access.is_denied(caller.subject_id):
-        return await _repeated(caller.subject_id, key or "", request, parts)
-    opened = await parts.asker.ask(
-        retention.OpenPurge(subject_id=caller.subject_id, reason="stash_wiped", idempotency_key=key)
-    )
-    parts.access.deny(caller.subject_id)
-    parts.keys.cache.fence(caller.subject_id)
-    await _fence_now(caller.subject_id, opened.purge_id, parts)
-    return _started(opened, request)
+    started, _ = await _end("stash_wiped", request, parts, key, authorization)
+    return started
+
+
+@router.delete("/v1/me", status_code=202)
+async def delete_me(
+    request: Request,
+    parts: GatewayParts,
+    key: IdempotencyKey,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> ErasureStarted:
+    """注销账户: delete the account and everything it has. Unreadable before this answers, gone and certified seconds later.
+
+    Every token of the subject is refused from now on (401 `subject_erased`). What the law makes us keep (paid orders,
+    without the person) stands in the certificate. A guest is ended the same way.
+    """
+    started, purge_id = await _end("account_deleted", request, parts, key, authorization)
+    return ErasureStarted(erasure_id=purge_id, receipt=started.receipt, receipt_url=started.receipt_url)
 
 
 @router.get("/v1/purges/{receipt}")
@@ -90,6 +106,24 @@ async def certificate_keys(parts: GatewayParts) -> Keys:
 async def token_keys(parts: GatewayParts) -> Keys:
     """The public keys that verify access tokens."""
     return Keys(keys=(await parts.asker.ask(auth.TokenKeys())).keys)
+
+
+async def _end(
+    reason: str, request: Request, parts: Parts, key: str | None, authorization: str | None
+) -> tuple[PurgeStarted, UUID]:
+    caller = await parts.access.caller(authorization, even_fenced=key is not None)
+    if parts.access.is_denied(caller.subject_id):
+        repeated = await _repeated(caller.subject_id, key or "", request, parts)
+        return repeated, repeated.purge_id
+    if reason == "stash_wiped" and caller.kind != "guest":
+        raise Conflict("an account has no stash: delete single photos, or the account")
+    opened = await parts.asker.ask(
+        retention.OpenPurge(subject_id=caller.subject_id, reason=reason, idempotency_key=key)
+    )
+    parts.access.deny(caller.subject_id)
+    parts.keys.cache.fence(caller.subject_id)
+    await _fence_now(caller.subject_id, opened.purge_id, parts)
+    return _started(opened, request), opened.purge_id
 
 
 async def _fence_now(subject_id: UUID, purge_id: UUID, parts: Parts) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from base64 import b64decode
 from uuid import UUID
 
-from shared.contracts.auth import SubjectKey
+from shared.contracts.auth import Purpose, SubjectKey
 from shared.crypto import DataKey, Keyring
 from shared.crypto.subject_keys import KeyCache
 from shared.rpc.asking_plain import PlainAsker
+
+PROCESSING: Purpose = "process_photo"
+"""All that a worker does with a key."""
 
 
 class AskedKeys:
@@ -20,14 +23,14 @@ class AskedKeys:
         self._cache = cache
 
     def key_of(self, subject_id: UUID) -> DataKey:
-        """The key; raises ``subject_erased`` when there is none (any more)."""
-        held = self._cache.get(subject_id)
+        """The key; raises ``subject_erased`` when there is none (any more), or a consent code."""
+        held = self._cache.get(subject_id, PROCESSING)
         if held is not None:
             return held
         asked_at = self._cache.now()
-        answer = self._asker.ask(SubjectKey(subject_id=subject_id))
+        answer = self._asker.ask(SubjectKey(subject_id=subject_id, PROCESSING=PROCESSING))
         key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
-        self._cache.put(subject_id, key, asked_at)
+        self._cache.put(subject_id, PROCESSING, key, asked_at)
         return key
 
     def fence(self, subject_id: UUID) -> None:

@@ -14,7 +14,7 @@ from shared.kernel.clock import parse_rfc3339, rfc3339
 
 _COLUMNS = (
     "purge_id, subject_id, tombstone, reason, state, requested_at, next_look_at, patience_from, timeline, fenced,"
-    " reported, identity_asked, counts, attempts, opened_with, trouble, certificate"
+    " reported, identity_asked, counts, attempts, opened_with, trouble, certificate, heir_id"
 )
 _SETTLED = ("completed", "stuck")
 
@@ -103,6 +103,7 @@ def _row(purge: Purge) -> dict[str, Any]:
         "opened_with": purge.opened_with,
         "trouble": purge.trouble,
         "certificate": purge.certificate,
+        "heir_id": purge.heir_id,
     }
 
 

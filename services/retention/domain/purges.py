@@ -21,6 +21,9 @@ PARTICIPANTS = ("imaging",)
 IDENTITY = "auth"
 """The participant that goes last: with it goes what says whose data this was."""
 
+PROVIDER = "provider."
+"""Begins auth's counts of how far login providers were told; not of something deleted."""
+
 BACK_OFF_SECONDS = (5, 10, 30, 60, 120)
 
 
@@ -76,6 +79,7 @@ class Purge:
     opened_with: str | None = None
     trouble: str | None = None
     certificate: str | None = None
+    heir_id: UUID | None = None
 
     @property
     def waiting_for(self) -> list[str]:
@@ -88,7 +92,13 @@ class Purge:
 
 
 def open_purge(
-    purge_id: UUID, subject_id: UUID, tombstone: bytes, reason: str, now: datetime, opened_with: str | None = None
+    purge_id: UUID,
+    subject_id: UUID,
+    tombstone: bytes,
+    reason: str,
+    now: datetime,
+    opened_with: str | None = None,
+    heir_id: UUID | None = None,
 ) -> Purge:
     """A new purge, all participants still to be asked."""
     return Purge(
@@ -102,6 +112,7 @@ def open_purge(
         patience_from=now,
         timeline=((PurgeState.REQUESTED, now),),
         opened_with=opened_with,
+        heir_id=heir_id,
     )
 
 
@@ -118,11 +129,11 @@ def hear_fence(purge: Purge) -> Purge:
 
 
 def hear_report(purge: Purge, participant: str, counts: Mapping[str, int]) -> Purge:
-    """A participant has deleted what it had; counts add up over repeated asking."""
+    """A participant has deleted what it had; counts add up over repeated asking, but for how providers stand."""
     total = dict(purge.counts)
     for kind, number in counts.items():
         name = f"{participant}.{kind}"
-        total[name] = total.get(name, 0) + number
+        total[name] = number if kind.startswith(PROVIDER) else total.get(name, 0) + number
     return replace(purge, reported=purge.reported | {participant}, counts=total)
 
 
@@ -166,7 +177,7 @@ def give_up(purge: Purge, now: datetime, trouble: str) -> Purge:
 def complete(purge: Purge, now: datetime, certificate: str) -> Purge:
     """Absence is proven and certified: the purge no longer names its subject."""
     done = move(purge, PurgeState.COMPLETED, now)
-    return replace(done, subject_id=None, certificate=certificate, trouble=None)
+    return replace(done, subject_id=None, heir_id=None, certificate=certificate, trouble=None)
 
 
 def left_over(absence: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

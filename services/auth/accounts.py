@@ -1,0 +1,301 @@
+"""Logging in: a provider's proof becomes an account's session; identities are linked and unlinked; the guest ends."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import b64encode, urlsafe_b64encode
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from services.auth.domain.consents import ConsentKind
+from services.auth.domain.identities import ATTEMPT_LIFE, NONCE_LIFE, Identity, KeptAttempt
+from services.auth.domain.subjects import Subject, SubjectState
+from services.auth.fencing import fence, withdraw
+from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start
+from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.providers.port import LoginAttempt, LoginProof, LoginProvider, ProviderIdentity
+from services.auth.sealed import (
+    ATTEMPT,
+    external_hash,
+    key_of,
+    label_bound,
+    opened,
+    platform_of,
+    sealed_names,
+    sealed_token,
+    union_hash,
+)
+from services.auth.tokens import issue_tokens, open_tokens, seal_tokens
+from shared.contracts import accounts as contract
+from shared.contracts.base import Done
+from shared.crypto import new_data_key, seal, token_hash
+from shared.kernel.errors import Code, LoginFailed, NotFound, PocketError, SubjectErased
+from shared.kernel.ids import new_id, parse_id
+from shared.kernel.personal import Secret
+
+SCOPE = "login"
+
+
+def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.LoginBegun:
+    """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
+    provider = _provider(request.provider, parts)
+    platform = platform_of(request.platform)
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
+    kept = {
+        "state": state,
+        "nonce": nonce,
+        "verifier": verifier if start.uses_pkce else None,
+        "redirect_uri": request.redirect_uri,
+        "platform": platform,
+    }
+    now = parts.clock()
+    attempt = KeptAttempt(
+        new_id(), provider.name, parts.keyring.seal_for(ATTEMPT, json.dumps(kept).encode()), now + ATTEMPT_LIFE
+    )
+    with parts.work.begin() as tx:
+        tx.add_attempt(attempt)
+    return contract.LoginBegun(
+        attempt_id=attempt.attempt_id,
+        state=state,
+        nonce=start.nonce,
+        app_id=start.app_id,
+        scopes=list(start.scopes),
+        url=start.url,
+        auth_string=start.auth_string,
+        expires_in=int(ATTEMPT_LIFE.total_seconds()),
+    )
+
+
+def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
+    """The account of whoever the proof proves, made if there is none. The guest, if given, is fenced; its stash goes.
+
+    Raises a login or provider code, ``consent_required`` or ``policy_outdated``. Repeated with its idempotency key it
+    gives the same answer; the proof is spent once either way.
+    """
+    with parts.work.begin() as tx:
+        version = agreed_version(request.policy_version, parts, tx)
+        before = _recalled(request, parts, tx)
+    if before is not None:
+        return before
+    handed = opened(request.sealed_proof, contract.PROOF, parts)
+    identity = _proven(request.provider, request.platform, handed, parts)
+    hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
+    with parts.work.begin() as tx:
+        known = _known(identity, hashed, parts, tx)
+        subject = _welcome_back(known, identity, version, parts, tx) if known else None
+        created = subject is None
+        if subject is None:
+            subject = _new_account(identity, hashed, version, request.age_band, parts, tx)
+        tokens = issue_tokens(subject, new_id(), parts, tx, label=_label(handed, subject, parts))
+        purge_id = _end_guest(request.guest_id, subject.subject_id, parts, tx) if request.guest_id else None
+        answer = contract.SignedIn(**{**tokens.model_dump(), "created": created, "purge_id": purge_id})
+        if request.idempotency_key:
+            kept = {
+                **seal_tokens(tokens.model_copy(update={"created": created}), parts, tx),
+                "purge_id": str(purge_id or ""),
+            }
+            tx.remember(SCOPE, request.idempotency_key, request.fingerprint, subject.subject_id, kept)
+        return answer
+
+
+def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.IdentityList:
+    """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``."""
+    handed = opened(request.sealed_proof, contract.PROOF, parts)
+    identity = _proven(request.provider, request.platform, handed, parts)
+    hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
+    with parts.work.begin() as tx:
+        subject = _account(request.subject_id, tx)
+        known = _known(identity, hashed, parts, tx)
+        if known is not None and known.subject_id != request.subject_id:
+            raise PocketError("somebody else's", code=Code.IDENTITY_TAKEN)
+        if known is None:
+            if any(held.provider == identity.provider for held in tx.identities(request.subject_id)):
+                raise PocketError("one a provider", code=Code.IDENTITY_EXISTS)
+            _link(identity, hashed, subject, parts, tx)
+        return _listed(request.subject_id, tx)
+
+
+def unlink_identity(request: contract.UnlinkIdentity, parts: AuthParts) -> Done:
+    """Unlink a login and have its provider told; never the last one."""
+    with parts.work.begin() as tx:
+        subject = _account(request.subject_id, tx)
+        linked = tx.identities(request.subject_id)
+        own = next((held for held in linked if held.provider == request.provider), None)
+        if own is None:
+            raise NotFound("identity")
+        if len(linked) == 1:
+            raise PocketError("nobody could log in any more", code=Code.LAST_IDENTITY)
+        withdraw(own, subject, parts, tx)
+        tx.remove_identity(own.identity_id)
+    return Done()
+
+
+def identities(request: contract.Identities, parts: AuthParts) -> contract.IdentityList:
+    """The account's logins."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        return _listed(request.subject_id, tx)
+
+
+def login_methods(platform: str, parts: AuthParts) -> contract.LoginMethods:
+    """The logins on offer on a platform."""
+    wanted = platform_of(platform)
+    return contract.LoginMethods(providers=[n for n, one in parts.providers.items() if wanted in one.platforms])
+
+
+def _recalled(request: contract.SignIn, parts: AuthParts, tx: AuthTransaction) -> contract.SignedIn | None:
+    if not request.idempotency_key:
+        return None
+    before = tx.recall(SCOPE, request.idempotency_key, request.fingerprint)
+    if before is None:
+        return None
+    tokens = open_tokens(before, parts, tx)
+    purge_id = UUID(before["purge_id"]) if before["purge_id"] else None
+    return contract.SignedIn(**{**tokens.model_dump(), "purge_id": purge_id})
+
+
+def _proven(provider_name: str, platform: str, handed: dict[str, Any], parts: AuthParts) -> ProviderIdentity:
+    """Ask the provider who the proof proves. What an attempt knows is taken from it, not from the app."""
+    provider = _provider(provider_name, parts)
+    bound = _attempt_of(provider, handed, parts) if handed.get("attempt_id") else {}
+    nonce = bound.get("nonce") or handed.get("nonce")
+    if nonce:
+        with parts.work.begin() as tx:
+            if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
+                raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
+    return provider.authenticate(
+        LoginProof(
+            provider=provider.name,
+            platform=platform_of(bound.get("platform") or platform),
+            code=_secret(handed.get("code")),
+            id_token=_secret(handed.get("id_token")),
+            access_token=_secret(handed.get("access_token")),
+            nonce=_secret(nonce),
+            code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
+            redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
+        )
+    )
+
+
+def _attempt_of(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> dict[str, Any]:
+    with parts.work.begin() as tx:
+        attempt = tx.take_attempt(parse_id(str(handed["attempt_id"]), "attempt_id"))
+    if attempt is None or attempt.provider != provider.name or attempt.expires_at < parts.clock():
+        raise LoginFailed(Code.LOGIN_CODE_INVALID, "no such attempt")
+    bound: dict[str, Any] = json.loads(parts.keyring.open_for(ATTEMPT, attempt.sealed))
+    if not secrets.compare_digest(str(bound["state"]), str(handed.get("state") or "")):
+        raise LoginFailed(Code.LOGIN_CODE_INVALID, "state of another attempt")
+    return bound
+
+
+def _known(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTransaction) -> Identity | None:
+    """The identity as it is linked: by its own id, or by the one that the same person has in all our apps there."""
+    union = union_hash(identity.provider, identity.union_id.reveal(), parts) if identity.union_id else None
+    tx.hold_identity(union or hashed)
+    found = tx.identity_by(identity.provider, hashed)
+    return found or (tx.identity_by_union(identity.provider, union) if union else None)
+
+
+def _welcome_back(
+    known: Identity, identity: ProviderIdentity, version: str, parts: AuthParts, tx: AuthTransaction
+) -> Subject:
+    tx.refuse_fenced(known.subject_id)
+    subject = tx.subject(known.subject_id)
+    key = key_of(subject, parts)
+    if subject is None or subject.state is not SubjectState.ACTIVE:
+        raise SubjectErased("account without subject")
+    names, token = (make(identity, key, subject.subject_id) for make in (sealed_names, sealed_token))
+    tx.renew_identity(known.identity_id, names or b"", token)
+    _agree(subject, version, parts.clock(), tx)
+    return subject
+
+
+def _new_account(
+    identity: ProviderIdentity, hashed: str, version: str, age: str | None, parts: AuthParts, tx: AuthTransaction
+) -> Subject:
+    now = parts.clock()
+    subject_id = new_id()
+    wrapped = parts.keyring.wrap(new_data_key(), subject_id)
+    subject = Subject(subject_id, "account", SubjectState.ACTIVE, wrapped, now, age_of(age))
+    tx.add_subject(subject)
+    _link(identity, hashed, subject, parts, tx)
+    grant_at_start(subject, version, now, tx)
+    return subject
+
+
+def _link(identity: ProviderIdentity, hashed: str, subject: Subject, parts: AuthParts, tx: AuthTransaction) -> None:
+    key = key_of(subject, parts)
+    tx.add_identity(
+        Identity(
+            identity_id=new_id(),
+            subject_id=subject.subject_id,
+            provider=identity.provider,
+            external_hash=hashed,
+            union_hash=union_hash(identity.provider, identity.union_id.reveal(), parts) if identity.union_id else None,
+            sealed=sealed_names(identity, key, subject.subject_id),
+            revocable=sealed_token(identity, key, subject.subject_id),
+            linked_at=parts.clock(),
+        )
+    )
+
+
+def _agree(subject: Subject, version: str, now: datetime, tx: AuthTransaction) -> None:
+    """Logging in with a version agrees to it, unless that stands already."""
+    lines = [line for line in tx.consents(subject.subject_id) if line.document == "privacy"]
+    if not lines or (lines[-1].action, lines[-1].version) != ("grant", version):
+        add_line(subject.subject_id, ConsentKind.DOCUMENT, "privacy", version, "grant", now, tx)
+
+
+def _end_guest(guest_id: UUID, account_id: UUID, parts: AuthParts, tx: AuthTransaction) -> UUID | None:
+    """Fence the guest in the same transaction; None when it has ended already."""
+    guest = tx.subject(guest_id)
+    if guest is None or guest.kind != "guest" or tx.is_fenced(guest_id):
+        return None
+    purge_id = new_id()
+    tx.forget_device(guest_id)
+    fence(guest_id, None, parts, tx)
+    tx.publish(contract.GuestSignedIn(subject_id=guest_id, account_id=account_id, purge_id=purge_id))
+    return purge_id
+
+
+def _account(subject_id: UUID, tx: AuthTransaction) -> Subject:
+    tx.refuse_fenced(subject_id)
+    tx.hold_subject(subject_id)
+    subject = tx.subject(subject_id)
+    if subject is None:
+        raise SubjectErased("no such subject")
+    if subject.kind != "account":
+        raise PocketError("guests have no logins", code=Code.ACCOUNT_REQUIRED)
+    return subject
+
+
+def _listed(subject_id: UUID, tx: AuthTransaction) -> contract.IdentityList:
+    return contract.IdentityList(
+        items=[
+            contract.LinkedIdentity(
+                provider=held.provider, linked_at=held.linked_at, sealed=b64encode(held.sealed).decode()
+            )
+            for held in tx.identities(subject_id)
+        ]
+    )
+
+
+def _label(handed: dict[str, Any], subject: Subject, parts: AuthParts) -> bytes | None:
+    text = str(handed.get("device_label") or "")[:100]
+    return seal(key_of(subject, parts), text.encode(), label_bound(subject.subject_id)) if text else None
+
+
+def _provider(name: str, parts: AuthParts) -> LoginProvider:
+    provider = parts.providers.get(name)
+    if provider is None:
+        raise LoginFailed(Code.PROVIDER_UNKNOWN, "not on offer")
+    return provider
+
+
+def _secret(value: Any) -> Secret[str] | None:
+    return Secret(str(value)) if value else None

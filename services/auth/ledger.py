@@ -1,0 +1,158 @@
+"""The consent ledger: lines are added, chained to the ones before, and judged when a key is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.auth.domain.consents import (
+    NAMES,
+    AgeBand,
+    Consent,
+    ConsentKind,
+    Purpose,
+    chained,
+    is_granted,
+    refusal,
+)
+from services.auth.domain.policies import PolicyDocument, countable, in_force
+from services.auth.domain.subjects import Subject
+from services.auth.ports import AuthParts, AuthTransaction
+from shared.contracts import consents as contract
+from shared.kernel.errors import BadRequest, Code, ConsentMissing, SubjectErased
+
+ACTIONS = ("grant", "withdraw")
+MAX_VERSION = 40
+
+
+def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contract.ConsentLedger:
+    """Add a grant or a withdrawal of the subject's own. The same as what stands already adds nothing.
+
+    A document is granted in a version that counts now. Withdrawing what processing rests on stops it at once and has
+    what it made deleted; a guardian's consent is not the child's to give.
+    """
+    kind, name = _thing(request.kind, request.name)
+    if request.action not in ACTIONS or len(request.version) > MAX_VERSION:
+        raise BadRequest("action or version")
+    with parts.work.begin() as tx:
+        subject = _writable(request.subject_id, tx)
+        if kind is ConsentKind.DOCUMENT and request.action == "grant":
+            _require_countable(name, request.version, parts, tx)
+        ledger = tx.consents(request.subject_id)
+        last = [line for line in ledger if (line.kind, line.document) == (kind, name)][-1:]
+        if not last or (last[0].action, last[0].version) != (request.action, request.version):
+            add_line(request.subject_id, kind, name, request.version, request.action, parts.clock(), tx)
+            if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
+                tx.publish(
+                    contract.ConsentWithdrawn(
+                        subject_id=request.subject_id, kind=kind, name=name, subject_kind=subject.kind
+                    )
+                )
+        return shown(tx.consents(request.subject_id))
+
+
+def consents(request: contract.Consents, parts: AuthParts) -> contract.ConsentLedger:
+    """The subject's ledger."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        return shown(tx.consents(request.subject_id))
+
+
+def rests_on(kind: str, name: str, subject_kind: str) -> bool:
+    """Whether all processing for such a subject rests on this consent."""
+    if kind == ConsentKind.PERMISSION:
+        return name == "device_id" and subject_kind == "guest"
+    return (kind, name) in ((ConsentKind.DOCUMENT, "privacy"), (ConsentKind.GUARDIAN, "guardian"))
+
+
+def add_line(
+    subject_id: UUID, kind: ConsentKind, name: str, version: str, action: str, now: datetime, tx: AuthTransaction
+) -> None:
+    """Add a line, chained to the last one. The caller's transaction holds the subject, if others could write too."""
+    tx.hold_subject(subject_id)
+    ledger = tx.consents(subject_id)
+    line = Consent(subject_id, name, version, action, now.replace(microsecond=now.microsecond // 1000 * 1000), kind)
+    tx.add_consent(replace(line, chain=chained(line, ledger[-1].chain if ledger else "")))
+
+
+def grant_at_start(subject: Subject, version: str, now: datetime, tx: AuthTransaction) -> None:
+    """What starting says: agreed to the privacy policy; a guest also to be recognised by the device's id."""
+    add_line(subject.subject_id, ConsentKind.DOCUMENT, "privacy", version, "grant", now, tx)
+    if subject.kind == "guest":
+        add_line(subject.subject_id, ConsentKind.PERMISSION, "device_id", version, "grant", now, tx)
+
+
+def agreed_version(version: str | None, parts: AuthParts, tx: AuthTransaction) -> str:
+    """The privacy policy's version that was agreed to, if its consent counts now.
+
+    Raises ``consent_required``, or ``policy_outdated`` with the version in force.
+    """
+    if not version:
+        raise ConsentMissing("no policy version")
+    _require_countable("privacy", version, parts, tx)
+    return version
+
+
+def require(subject: Subject, purpose: Purpose, parts: AuthParts, tx: AuthTransaction) -> None:
+    """Raise what stands in the way of a purpose; nothing, when the consents cover it."""
+    versions = countable(documents("privacy", "zh", parts, tx), parts.clock())
+    code = refusal(purpose, tx.consents(subject.subject_id), versions, subject.age_band)
+    if code is not None:
+        extra: dict[str, object] = {"policy_version": versions[0]} if versions else {}
+        raise ConsentMissing(f"not for {purpose}", code=code, public_extra=extra)
+
+
+def documents(document: str, language: str, parts: AuthParts, tx: AuthTransaction) -> list[PolicyDocument]:
+    """All versions of a document: those shipped and those published since, oldest first."""
+    found = [*parts.shelf.versions(document, language), *tx.published(document, language)]
+    return sorted(found, key=lambda version: version.published_at)
+
+
+def age_of(text: str | None) -> AgeBand | None:
+    """A declared age band; raises ``bad_request`` for one that does not exist."""
+    try:
+        return AgeBand(text) if text is not None else None
+    except ValueError as error:
+        raise BadRequest("age_band") from error
+
+
+def shown(ledger: list[Consent]) -> contract.ConsentLedger:
+    """The ledger as it is answered."""
+    return contract.ConsentLedger(
+        items=[
+            contract.ConsentLine(
+                kind=line.kind,
+                name=line.document,
+                version=line.version,
+                action=line.action,
+                at=line.at,
+                chain=line.chain,
+            )
+            for line in ledger
+        ]
+    )
+
+
+def _require_countable(document: str, version: str, parts: AuthParts, tx: AuthTransaction) -> None:
+    now = parts.clock()
+    versions = documents(document, "zh", parts, tx)
+    if version not in countable(versions, now):
+        current = in_force(versions, now)
+        extra: dict[str, object] = {"policy_version": current.version} if current else {}
+        raise ConsentMissing("another version is in force", code=Code.POLICY_OUTDATED, public_extra=extra)
+
+
+def _thing(kind: str, name: str) -> tuple[ConsentKind, str]:
+    if kind == ConsentKind.GUARDIAN or kind not in set(ConsentKind) or name not in NAMES[ConsentKind(kind)]:
+        raise BadRequest("nothing that one can consent to here")
+    return ConsentKind(kind), name
+
+
+def _writable(subject_id: UUID, tx: AuthTransaction) -> Subject:
+    tx.refuse_fenced(subject_id)
+    tx.hold_subject(subject_id)
+    subject = tx.subject(subject_id)
+    if subject is None:
+        raise SubjectErased("no such subject")
+    return subject

@@ -1,0 +1,93 @@
+"""A subject's profile and sessions. Names and labels come and go sealed; auth never needs to read them."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from dataclasses import replace
+from uuid import UUID
+
+from services.auth.domain.consents import AgeBand
+from services.auth.domain.subjects import Subject
+from services.auth.fencing import end_one_session
+from services.auth.ledger import age_of
+from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.sealed import as_text
+from shared.contracts import accounts as contract
+from shared.contracts import consents
+from shared.kernel.errors import BadRequest, Conflict, SubjectErased
+
+MAX_PROFILE_BYTES = 8 * 1024
+REWRAP_AT_MOST = 5000
+
+
+def profile(request: contract.Profile, parts: AuthParts) -> contract.ProfileState:
+    """The sealed profile and the declared age."""
+    with parts.work.begin() as tx:
+        return _shown(_subject(request.subject_id, tx))
+
+
+def change_profile(request: contract.ChangeProfile, parts: AuthParts) -> contract.ProfileState:
+    """Change what is given. Raises ``conflict`` when a child would declare itself older: that takes a guardian."""
+    age = age_of(request.age_band)
+    sealed = b64decode(request.sealed_profile) if request.sealed_profile is not None else None
+    if sealed is not None and len(sealed) > MAX_PROFILE_BYTES:
+        raise BadRequest("profile too large")
+    with parts.work.begin() as tx:
+        tx.hold_subject(request.subject_id)
+        held = _subject(request.subject_id, tx)
+        if held.age_band is AgeBand.UNDER_14 and age not in (None, AgeBand.UNDER_14):
+            raise Conflict("declared to be under 14")
+        changed = replace(held, age_band=age or held.age_band, profile=sealed if sealed is not None else held.profile)
+        tx.change_subject(held.subject_id, age_band=changed.age_band, profile=changed.profile)
+        return _shown(changed)
+
+
+def sessions(request: contract.Sessions, parts: AuthParts) -> contract.SessionList:
+    """The sessions that have not ended, last used first."""
+    with parts.work.begin() as tx:
+        _subject(request.subject_id, tx)
+        found = tx.sessions(request.subject_id)
+    return contract.SessionList(
+        items=[
+            contract.LiveSession(
+                session_id=session.session_id,
+                created_at=session.created_at,
+                last_used_at=session.last_used_at,
+                sealed_label=as_text(session.label),
+            )
+            for session in found
+        ]
+    )
+
+
+def end_sessions(request: contract.EndSessions, parts: AuthParts) -> contract.EndedSessions:
+    """End all sessions but the one that is kept."""
+    with parts.work.begin() as tx:
+        doomed = [s for s in tx.live_sessions(request.subject_id) if s != request.keep]
+        for session_id in doomed:
+            end_one_session(request.subject_id, session_id, parts, tx)
+    return contract.EndedSessions(session_ids=doomed)
+
+
+def rewrap_keys(request: consents.RewrapKeys, parts: AuthParts) -> consents.Rewrapped:
+    """Wrap a batch of data keys by the current master key; the data keys themselves, and all they seal, stay as they are."""
+    limit = max(1, min(request.limit, REWRAP_AT_MOST))
+    with parts.work.begin() as tx:
+        found = tx.wrapped_keys(parts.keyring.current, limit)
+    for subject_id, wrapped in found:
+        anew = parts.keyring.wrap(parts.keyring.unwrap(wrapped, subject_id), subject_id)
+        with parts.work.begin() as tx:
+            tx.rewrap(subject_id, wrapped, anew)
+    return consents.Rewrapped(rewrapped=len(found), done=len(found) < limit)
+
+
+def _subject(subject_id: UUID, tx: AuthTransaction) -> Subject:
+    tx.refuse_fenced(subject_id)
+    subject = tx.subject(subject_id)
+    if subject is None:
+        raise SubjectErased("no such subject")
+    return subject
+
+
+def _shown(subject: Subject) -> contract.ProfileState:
+    return contract.ProfileState(sealed_profile=as_text(subject.profile), age_band=subject.age_band)

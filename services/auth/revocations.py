@@ -1,0 +1,61 @@
+"""Telling providers that a login is over: tried until it worked, or for a week; never in the way of an erasure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from services.auth.domain.identities import RevocationJob, RevocationState, after_try
+from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.providers.port import RevocationStatus
+from services.auth.sealed import REVOCATION, revocation_of
+from shared.crypto import Tampered, UnknownMasterKey
+from shared.kernel import log
+from shared.kernel.errors import PocketError
+
+logger = log.get_logger("auth")
+AT_ONCE = 20
+LEASE = timedelta(minutes=2)
+"""Longer than any provider may take to answer: until then nobody else tries the same token."""
+SAID = {
+    RevocationStatus.REVOKED: RevocationState.REVOKED,
+    RevocationStatus.NOT_POSSIBLE: RevocationState.NOT_POSSIBLE,
+    RevocationStatus.REFUSED: RevocationState.REFUSED,
+    RevocationStatus.TRY_LATER: RevocationState.PENDING,
+}
+
+
+def revoke_what_is_due(parts: AuthParts) -> int:
+    """Every second: ask providers to withdraw what is due; how many were asked. No call is made in a transaction."""
+    now = parts.clock()
+    with parts.work.begin() as tx:
+        due = tx.revocations_due(now, AT_ONCE)
+        for job in due:
+            tx.save_revocation(replace(job, next_try_at=now + LEASE))
+    for job in due:
+        tried = after_try(job, _ask(job, parts), parts.clock())
+        with parts.work.begin() as tx:
+            tx.save_revocation(tried)
+        logger.info("provider told", provider=job.provider, status=tried.status, attempts=tried.attempts)
+    return len(due)
+
+
+def told_providers(tombstone: bytes, tx: AuthTransaction) -> dict[str, int]:
+    """For the certificate: how each provider's withdrawal stands, as ``provider.<name>.<status>`` counts."""
+    return dict(Counter(f"provider.{job.provider}.{job.status}" for job in tx.revocations_of(tombstone)))
+
+
+def _ask(job: RevocationJob, parts: AuthParts) -> RevocationState:
+    provider = parts.providers.get(job.provider)
+    if provider is None:
+        return RevocationState.REFUSED
+    try:
+        held = revocation_of(parts.keyring.open_for(REVOCATION, job.sealed)) if job.sealed is not None else None
+        return SAID[provider.revoke(held).status]
+    except (Tampered, UnknownMasterKey):
+        logger.error("provider token cannot be opened", provider=job.provider)
+        return RevocationState.REFUSED
+    except PocketError as error:
+        logger.warning("provider not told yet", provider=job.provider, code=error.actual_code)
+        return RevocationState.PENDING

@@ -1,0 +1,277 @@
+"""Accounts: logging in, linked logins, profile, sessions."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from services.gateway.access import Caller
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, fingerprint
+from services.gateway.routes.guests import TokensAnswer
+from shared.contracts import accounts, auth, retention
+from shared.contracts.auth import Purpose
+from shared.crypto import seal, token_hash, unseal
+from shared.kernel import log
+from shared.kernel.errors import BadRequest, PocketError, SubjectErased
+
+router = APIRouter(prefix="/v1", tags=["accounts"])
+logger = log.get_logger("accounts")
+
+Platform = Literal["android", "ios", "web"]
+Age = Literal["under_14", "14_to_17", "adult"]
+Provider = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,30}$", examples=["wechat"])]
+Text = Annotated[str, Field(max_length=8000)]
+LOGIN_SECONDS = 25.0
+"""Longest wait for a provider; ours gives up before the client does."""
+
+
+class LoginRequest(BaseModel):
+    """Begin a login. Browsers give the address to come back to."""
+
+    provider: Provider
+    platform: Platform
+    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
+
+
+class LoginAnswer(BaseModel):
+    """What to go to the provider with. ``attempt_id`` and ``state`` come back with the proof."""
+
+    attempt_id: UUID
+    state: str
+    nonce: str | None
+    app_id: str
+    scopes: list[str]
+    url: str | None
+    auth_string: str | None
+    expires_in: int
+
+
+class Proof(BaseModel):
+    """What the provider gave the app: a code, an identity token, or (QQ, Weibo on phones) an access token."""
+
+    provider: Provider
+    platform: Platform = "android"
+    code: Text | None = None
+    id_token: Text | None = None
+    access_token: Text | None = None
+    nonce: Annotated[str | None, Field(max_length=200)] = None
+    attempt_id: UUID | None = None
+    state: Annotated[str | None, Field(max_length=200)] = None
+    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
+
+
+class SessionRequest(Proof):
+    """Log in. The guest whose token is given ends, and its stash is wiped."""
+
+    policy_version: Annotated[str | None, Field(max_length=40)] = None
+    guest_token: Annotated[str | None, Field(max_length=4000, description="the guest's access token")] = None
+    device_label: Annotated[str | None, Field(max_length=100, description="shown in the list of sessions")] = None
+    age_band: Age | None = None
+
+
+class SessionAnswer(TokensAnswer):
+    """Who you are now; ``purge_id`` and ``receipt`` when a guest's stash is being wiped."""
+
+    purge_id: UUID | None = None
+    receipt: str | None = None
+
+
+class IdentityAnswer(BaseModel):
+    """A linked login."""
+
+    provider: str
+    linked_at: datetime
+    nickname: str | None
+
+
+class IdentityItems(BaseModel):
+    """The account's logins."""
+
+    items: list[IdentityAnswer]
+    next_cursor: str | None = None
+
+
+class SessionItem(BaseModel):
+    """A session; ``current`` is the one that asks."""
+
+    session_id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    device_label: str | None
+    current: bool
+
+
+class SessionItems(BaseModel):
+    """The live sessions, last used first."""
+
+    items: list[SessionItem]
+    next_cursor: str | None = None
+
+
+@router.post("/login-attempts", status_code=201)
+async def begin_login(body: LoginRequest, request: Request, parts: GatewayParts) -> LoginAnswer:
+    """State, nonce and PKCE for one login, bound to it on the server and used once."""
+    _limit(request, parts)
+    answer = await parts.asker.ask(accounts.BeginLogin(**body.model_dump()), timeout=LOGIN_SECONDS)
+    return LoginAnswer(**answer.model_dump())
+
+
+@router.post("/sessions", status_code=201)
+async def sign_in(body: SessionRequest, request: Request, parts: GatewayParts, key: IdempotencyKey) -> SessionAnswer:
+    """Log in by a provider's proof. An account is made when there is none; the guest's stash is wiped, nothing is merged."""
+    _limit(request, parts)
+    guest = await _guest_of(body.guest_token, parts)
+    handed = body.model_dump(mode="json", exclude={"guest_token", "policy_version", "age_band"})
+    answer = await parts.asker.ask(
+        accounts.SignIn(
+            provider=body.provider,
+            platform=body.platform,
+            sealed_proof=parts.keys.seal_for(accounts.PROOF, handed),
+            policy_version=body.policy_version,
+            age_band=body.age_band,
+            guest_id=guest.subject_id if guest else None,
+            idempotency_key=key,
+            fingerprint=fingerprint([token_hash(json.dumps(handed)), str(guest)]),
+        ),
+        timeout=LOGIN_SECONDS,
+    )
+    receipt = await _end_guest(guest, answer, parts) if guest and answer.purge_id else None
+    shown = answer.model_dump(include={"subject_id", "kind", "access_token", "expires_in", "refresh_token", "purge_id"})
+    return SessionAnswer(**shown, receipt=receipt)
+
+
+@router.get("/me/sessions")
+async def list_sessions(caller: CurrentCaller, parts: GatewayParts) -> SessionItems:
+    """Where this subject is logged in."""
+    found = await parts.asker.ask(accounts.Sessions(subject_id=caller.subject_id))
+    items = []
+    for session in found.items:
+        label = await _opened(session.sealed_label, f"{caller.subject_id}/session-label", caller, parts)
+        items.append(
+            SessionItem(
+                **session.model_dump(exclude={"sealed_label"}),
+                device_label=label.decode() if label else None,
+                current=session.session_id == caller.session_id,
+            )
+        )
+    return SessionItems(items=items)
+
+
+@router.delete("/me/sessions", status_code=204)
+async def end_all_sessions(caller: CurrentCaller, parts: GatewayParts, keep_current: bool = False) -> None:
+    """Log out everywhere, or everywhere else."""
+    keep = caller.session_id if keep_current else None
+    ended = await parts.asker.ask(accounts.EndSessions(subject_id=caller.subject_id, keep=keep))
+    for session_id in ended.session_ids:
+        parts.access.deny(session_id)
+
+
+@router.delete("/me/sessions/{session_id}", status_code=204)
+async def end_session(session_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> None:
+    """Log out one device: its tokens are refused from now on."""
+    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=session_id))
+    parts.access.deny(session_id)
+
+
+@router.get("/me/identities")
+async def list_identities(caller: CurrentCaller, parts: GatewayParts) -> IdentityItems:
+    """The linked logins."""
+    return await _shown(await parts.asker.ask(accounts.Identities(subject_id=caller.subject_id)), caller, parts)
+
+
+@router.post("/me/identities", status_code=201)
+async def link_identity(body: Proof, request: Request, caller: CurrentCaller, parts: GatewayParts) -> IdentityItems:
+    """Link one more login. One that belongs to another account is refused (409 `identity_taken`)."""
+    _limit(request, parts)
+    linked = await parts.asker.ask(
+        accounts.LinkIdentity(
+            subject_id=caller.subject_id,
+            provider=body.provider,
+            platform=body.platform,
+            sealed_proof=parts.keys.seal_for(accounts.PROOF, body.model_dump(mode="json")),
+        ),
+        timeout=LOGIN_SECONDS,
+    )
+    return await _shown(linked, caller, parts)
+
+
+@router.delete("/me/identities/{provider}", status_code=204)
+async def unlink_identity(provider: str, caller: CurrentCaller, parts: GatewayParts) -> None:
+    """Unlink a login, and have its provider told. Never the last one (409 `last_identity`)."""
+    await parts.asker.ask(accounts.UnlinkIdentity(subject_id=caller.subject_id, provider=provider[:40]))
+
+
+@router.api_route("/providers/{provider}/notices", methods=["GET", "POST"], include_in_schema=False)
+async def provider_notice(provider: str, request: Request, parts: GatewayParts) -> Response:
+    """A provider's push: somebody withdrew a login there. What it says travels on sealed; its signature is auth's to check."""
+    pushed = {
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "query": dict(request.query_params),
+        "body": b64encode(await request.body()).decode(),
+    }
+    taken = await parts.asker.ask(
+        accounts.TakeNotice(provider=provider[:40], sealed_notice=parts.keys.seal_for(accounts.NOTICE, pushed)),
+        timeout=LOGIN_SECONDS,
+    )
+    return Response(b64decode(taken.body), status_code=taken.status, headers={"Content-Type": taken.content_type})
+
+
+def _limit(request: Request, parts: Parts) -> None:
+    address = request.client.host if request.client else "unknown"
+    parts.limits.use(f"login:{address}", parts.settings.rate_logins_per_address)
+
+
+async def _guest_of(token: str | None, parts: Parts) -> Caller | None:
+    """The guest that ends; None when there is none (any more). Raises when the token is no guest's of ours."""
+    if token is None:
+        return None
+    try:
+        caller = await parts.access.caller(f"Bearer {token}")
+    except SubjectErased:
+        return None
+    if caller.kind != "guest":
+        raise BadRequest("guest_token is not a guest's")
+    return caller
+
+
+async def _end_guest(guest: Caller, answer: accounts.SignedIn, parts: Parts) -> str | None:
+    """The guest's tokens are refused here at once; its purge's receipt, if retention answers (the event does it anyway)."""
+    parts.access.deny(guest.subject_id)
+    parts.keys.cache.fence(guest.subject_id)
+    ask = retention.OpenPurge(
+        subject_id=guest.subject_id, reason="signed_in", purge_id=answer.purge_id, heir_id=answer.subject_id
+    )
+    try:
+        return (await parts.asker.ask(ask)).receipt
+    except PocketError as error:
+        logger.warning("purge left to the event", purge_id=answer.purge_id, code=error.actual_code)
+        return None
+
+
+async def _shown(found: accounts.IdentityList, caller: Caller, parts: Parts) -> IdentityItems:
+    items = []
+    for held in found.items:
+        bound = f"{caller.subject_id}/identity/{held.provider}/names"
+        content = await _opened(held.sealed, bound, caller, parts)
+        names: dict[str, Any] = json.loads(content or b"{}")
+        nickname = names.get("nickname")
+        items.append(IdentityAnswer(provider=held.provider, linked_at=held.linked_at, nickname=nickname))
+    return IdentityItems(items=items)
+
+
+async def _opened(sealed: str | None, bound: str, caller: Caller, parts: Parts) -> bytes | None:
+    if not sealed:
+        return None
+    return unseal(await parts.keys.key_of(caller.subject_id, "read_own"), b64decode(sealed), bound)
+
+
+async def sealed_text(value: dict[str, Any], bound: str, purpose: Purpose, caller: Caller, parts: Parts) -> str:
+    """A value of the subject's, sealed under its key for a purpose, as it travels in a call."""
+    key = await parts.keys.key_of(caller.subject_id, purpose)
+    return b64encode(seal(key, json.dumps(value, ensure_ascii=False).encode(), bound)).decode()
