@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.auth import accounts as login_cases
-from services.auth import guardians, ledger, notices, policy_cases, profiles
+from services.auth import guardians, ledger, notices, policy_cases, profiles, proofs
 from services.auth.ports import AuthParts
 from shared.contracts import accounts, auth, consents
 from shared.contracts.base import Done
@@ -18,7 +18,7 @@ class AccountEntryPoints:
     @answers(accounts.BeginLogin)
     def begin_login(self, request: accounts.BeginLogin) -> accounts.LoginBegun:
         """What an app needs to go to a provider with."""
-        return login_cases.begin_login(request, self.parts)
+        return proofs.begin_login(request, self.parts)
 
     @answers(accounts.SignIn)
     def sign_in(self, request: accounts.SignIn) -> accounts.SignedIn:
@@ -43,7 +43,7 @@ class AccountEntryPoints:
     @answers(accounts.ListLoginMethods)
     def list_login_methods(self, request: accounts.ListLoginMethods) -> accounts.LoginMethods:
         """The logins on offer."""
-        return login_cases.login_methods(request.platform, self.parts)
+        return login_cases.list_login_methods(request, self.parts)
 
     @answers(accounts.TakeNotice)
     def take_notice(self, request: accounts.TakeNotice) -> accounts.NoticeTaken:
@@ -73,7 +73,7 @@ class AccountEntryPoints:
     @answers(consents.Consents)
     def consent_ledger(self, request: consents.Consents) -> consents.ConsentLedger:
         """The consent ledger."""
-        return ledger.consents(request, self.parts)
+        return ledger.consent_ledger(request, self.parts)
 
     @answers(consents.RecordConsent)
     def record_consent(self, request: consents.RecordConsent) -> consents.ConsentLedger:

@@ -1,24 +1,21 @@
-"""Logging in: a provider's proof becomes an account's session; identities are linked and unlinked; the guest ends."""
+"""Logging in: a proven identity becomes an account's session; identities are linked and unlinked; the guest ends."""
 
 from __future__ import annotations
 
-import json
-import secrets
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from services.auth.domain.consents import ConsentKind
-from services.auth.domain.identities import ATTEMPT_LIFE, NONCE_LIFE, Identity, KeptAttempt
+from services.auth.domain.identities import Identity
 from services.auth.domain.subjects import Subject, SubjectState
 from services.auth.fencing import fence, withdraw
 from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start
 from services.auth.ports import AuthParts, AuthTransaction
-from services.auth.providers.port import LoginAttempt, LoginProof, LoginProvider, ProviderIdentity
+from services.auth.proofs import proven
+from services.auth.providers.port import ProviderIdentity
 from services.auth.sealed import (
-    ATTEMPT,
     external_hash,
     key_of,
     label_bound,
@@ -30,45 +27,13 @@ from services.auth.sealed import (
 )
 from services.auth.tokens import issue_tokens, open_tokens, seal_tokens
 from shared.contracts import accounts as contract
+from shared.contracts import auth
 from shared.contracts.base import Done
-from shared.crypto import new_data_key, seal, token_hash
-from shared.kernel.errors import Code, LoginFailed, NotFound, PocketError, SubjectErased
-from shared.kernel.ids import new_id, parse_id
-from shared.kernel.personal import Secret
+from shared.crypto import new_data_key, seal
+from shared.kernel.errors import Code, NotFound, PocketError, SubjectErased
+from shared.kernel.ids import new_id
 
 SCOPE = "login"
-
-
-def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.LoginBegun:
-    """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
-    provider = _provider(request.provider, parts)
-    platform = platform_of(request.platform)
-    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
-    kept = {
-        "state": state,
-        "nonce": nonce,
-        "verifier": verifier if start.uses_pkce else None,
-        "redirect_uri": request.redirect_uri,
-        "platform": platform,
-    }
-    now = parts.clock()
-    attempt = KeptAttempt(
-        new_id(), provider.name, parts.keyring.seal_for(ATTEMPT, json.dumps(kept).encode()), now + ATTEMPT_LIFE
-    )
-    with parts.work.begin() as tx:
-        tx.add_attempt(attempt)
-    return contract.LoginBegun(
-        attempt_id=attempt.attempt_id,
-        state=state,
-        nonce=start.nonce,
-        app_id=start.app_id,
-        scopes=list(start.scopes),
-        url=start.url,
-        auth_string=start.auth_string,
-        expires_in=int(ATTEMPT_LIFE.total_seconds()),
-    )
 
 
 def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
@@ -83,7 +48,7 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
     if before is not None:
         return before
     handed = opened(request.sealed_proof, contract.PROOF, parts)
-    identity = _proven(request.provider, request.platform, handed, parts)
+    identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
     with parts.work.begin() as tx:
         known = _known(identity, hashed, parts, tx)
@@ -106,7 +71,7 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
 def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.IdentityList:
     """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``."""
     handed = opened(request.sealed_proof, contract.PROOF, parts)
-    identity = _proven(request.provider, request.platform, handed, parts)
+    identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
     with parts.work.begin() as tx:
         subject = _account(request.subject_id, tx)
@@ -142,9 +107,9 @@ def identities(request: contract.Identities, parts: AuthParts) -> contract.Ident
         return _listed(request.subject_id, tx)
 
 
-def login_methods(platform: str, parts: AuthParts) -> contract.LoginMethods:
+def list_login_methods(request: contract.ListLoginMethods, parts: AuthParts) -> contract.LoginMethods:
     """The logins on offer on a platform."""
-    wanted = platform_of(platform)
+    wanted = platform_of(request.platform)
     return contract.LoginMethods(providers=[n for n, one in parts.providers.items() if wanted in one.platforms])
 
 
@@ -157,40 +122,6 @@ def _recalled(request: contract.SignIn, parts: AuthParts, tx: AuthTransaction) -
     tokens = open_tokens(before, parts, tx)
     purge_id = UUID(before["purge_id"]) if before["purge_id"] else None
     return contract.SignedIn(**{**tokens.model_dump(), "purge_id": purge_id})
-
-
-def _proven(provider_name: str, platform: str, handed: dict[str, Any], parts: AuthParts) -> ProviderIdentity:
-    """Ask the provider who the proof proves. What an attempt knows is taken from it, not from the app."""
-    provider = _provider(provider_name, parts)
-    bound = _attempt_of(provider, handed, parts) if handed.get("attempt_id") else {}
-    nonce = bound.get("nonce") or handed.get("nonce")
-    if nonce:
-        with parts.work.begin() as tx:
-            if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
-                raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
-    return provider.authenticate(
-        LoginProof(
-            provider=provider.name,
-            platform=platform_of(bound.get("platform") or platform),
-            code=_secret(handed.get("code")),
-            id_token=_secret(handed.get("id_token")),
-            access_token=_secret(handed.get("access_token")),
-            nonce=_secret(nonce),
-            code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
-            redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
-        )
-    )
-
-
-def _attempt_of(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> dict[str, Any]:
-    with parts.work.begin() as tx:
-        attempt = tx.take_attempt(parse_id(str(handed["attempt_id"]), "attempt_id"))
-    if attempt is None or attempt.provider != provider.name or attempt.expires_at < parts.clock():
-        raise LoginFailed(Code.LOGIN_CODE_INVALID, "no such attempt")
-    bound: dict[str, Any] = json.loads(parts.keyring.open_for(ATTEMPT, attempt.sealed))
-    if not secrets.compare_digest(str(bound["state"]), str(handed.get("state") or "")):
-        raise LoginFailed(Code.LOGIN_CODE_INVALID, "state of another attempt")
-    return bound
 
 
 def _known(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTransaction) -> Identity | None:
@@ -259,7 +190,7 @@ def _end_guest(guest_id: UUID, account_id: UUID, parts: AuthParts, tx: AuthTrans
     purge_id = new_id()
     tx.forget_device(guest_id)
     fence(guest_id, None, parts, tx)
-    tx.publish(contract.GuestSignedIn(subject_id=guest_id, account_id=account_id, purge_id=purge_id))
+    tx.publish(auth.GuestSignedIn(subject_id=guest_id, account_id=account_id, purge_id=purge_id))
     return purge_id
 
 
@@ -288,14 +219,3 @@ def _listed(subject_id: UUID, tx: AuthTransaction) -> contract.IdentityList:
 def _label(handed: dict[str, Any], subject: Subject, parts: AuthParts) -> bytes | None:
     text = str(handed.get("device_label") or "")[:100]
     return seal(key_of(subject, parts), text.encode(), label_bound(subject.subject_id)) if text else None
-
-
-def _provider(name: str, parts: AuthParts) -> LoginProvider:
-    provider = parts.providers.get(name)
-    if provider is None:
-        raise LoginFailed(Code.PROVIDER_UNKNOWN, "not on offer")
-    return provider
-
-
-def _secret(value: Any) -> Secret[str] | None:
-    return Secret(str(value)) if value else None

@@ -10,7 +10,6 @@ from services.auth.domain.subjects import Subject
 from services.auth.guardians import withdraw_guardianship
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.sealed import REVOCATION, identity_bound, key_of
-from shared.contracts import accounts
 from shared.contracts import auth as contract
 from shared.crypto import token_hash, unseal
 from shared.kernel.ids import new_id
@@ -78,7 +77,7 @@ def expire_guests(parts: AuthParts) -> int:
             if subject_id in tx.idle_guests(before, EXPIRE_AT_ONCE) and not tx.is_fenced(subject_id):
                 tx.forget_device(subject_id)
                 fence(subject_id, None, parts, tx)
-                tx.publish(accounts.GuestExpired(subject_id=subject_id))
+                tx.publish(contract.GuestExpired(subject_id=subject_id))
     return len(idle)
 
 

@@ -12,6 +12,7 @@ from services.auth.domain.policies import in_force
 from services.auth.ledger import add_line, documents
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.tokens import new_secret
+from shared.contracts import auth
 from shared.contracts import consents as contract
 from shared.crypto import token_hash
 from shared.kernel.errors import BadRequest, Conflict, NotFound, SubjectErased
@@ -69,7 +70,7 @@ def withdraw_guardianship(held: Guardianship, now: datetime, parts: AuthParts, t
     if child is not None and not tx.is_fenced(held.child_id) and not still:
         _write(held.child_id, "withdraw", now, parts, tx)
         tx.publish(
-            contract.ConsentWithdrawn(
+            auth.ConsentWithdrawn(
                 subject_id=held.child_id, kind=ConsentKind.GUARDIAN, name="guardian", subject_kind=child.kind
             )
         )

@@ -19,6 +19,7 @@ from services.auth.domain.consents import (
 from services.auth.domain.policies import PolicyDocument, countable, in_force
 from services.auth.domain.subjects import Subject
 from services.auth.ports import AuthParts, AuthTransaction
+from shared.contracts import auth
 from shared.contracts import consents as contract
 from shared.kernel.errors import BadRequest, Code, ConsentMissing, SubjectErased
 
@@ -45,14 +46,14 @@ def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contrac
             add_line(request.subject_id, kind, name, request.version, request.action, parts.clock(), tx)
             if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
                 tx.publish(
-                    contract.ConsentWithdrawn(
+                    auth.ConsentWithdrawn(
                         subject_id=request.subject_id, kind=kind, name=name, subject_kind=subject.kind
                     )
                 )
         return shown(tx.consents(request.subject_id))
 
 
-def consents(request: contract.Consents, parts: AuthParts) -> contract.ConsentLedger:
+def consent_ledger(request: contract.Consents, parts: AuthParts) -> contract.ConsentLedger:
     """The subject's ledger."""
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)

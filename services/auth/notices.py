@@ -7,12 +7,13 @@ from base64 import b64decode, b64encode
 from services.auth.domain.identities import NONCE_LIFE, Identity
 from services.auth.fencing import fence
 from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.proofs import provider_of
 from services.auth.providers.port import Granted, LoginProvider, NoticeKind, ProviderNotice
 from services.auth.sealed import external_hash, identity_bound, key_of, opened, revocation_of, union_hash
 from shared.contracts import accounts as contract
+from shared.contracts import auth
 from shared.crypto import token_hash, unseal
 from shared.kernel import log
-from shared.kernel.errors import Code, LoginFailed
 
 logger = log.get_logger("auth")
 ENDS = (NoticeKind.AUTHORIZATION_REVOKED, NoticeKind.ACCOUNT_CLOSED)
@@ -25,9 +26,7 @@ def take_notice(request: contract.TakeNotice, parts: AuthParts) -> contract.Noti
     A login that ended at the provider is unlinked here; was it the account's last one, nobody could ever log in again:
     the account is fenced and goes. One that is not genuine is answered 403 and changes nothing.
     """
-    provider = parts.providers.get(request.provider)
-    if provider is None:
-        raise LoginFailed(Code.PROVIDER_UNKNOWN, "not on offer")
+    provider = provider_of(request.provider, parts)
     pushed = opened(request.sealed_notice, contract.NOTICE, parts)
     notice = provider.read_notice(pushed["headers"], pushed["query"], b64decode(pushed["body"]))
     if notice is None:
@@ -58,7 +57,7 @@ def _end(notice: ProviderNotice, provider: LoginProvider, parts: AuthParts) -> N
             tx.remove_identity(held.identity_id)
         else:
             fence(held.subject_id, None, parts, tx)
-            tx.publish(contract.AccountAbandoned(subject_id=held.subject_id))
+            tx.publish(auth.AccountAbandoned(subject_id=held.subject_id))
     logger.info("login ended at its provider", provider=notice.provider, status=notice.kind)
 
 

@@ -20,7 +20,7 @@ from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
 from services.gateway.routes import accounts, capabilities, catalogue, events, guests, me, photos, purges, renders
 from services.gateway.stream import Hub
-from shared.contracts import Message, auth, consents
+from shared.contracts import Message, auth
 from shared.crypto import Keyring
 from shared.crypto.subject_keys import KeyCache
 from shared.kernel import log
@@ -83,7 +83,7 @@ class _Ear:
             self._keys.cache.fence(message.subject_id)
         elif isinstance(message, auth.SessionRevoked):
             self._access.deny(message.session_id)
-        elif isinstance(message, consents.ConsentWithdrawn):
+        elif isinstance(message, auth.ConsentWithdrawn):
             self._keys.cache.forget(message.subject_id)
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 
-from shared.contracts import Message, auth, consents, decode, imaging, retention
+from shared.contracts import Message, auth, decode, imaging, retention
 from shared.contracts.base import UndecodableMessage
 from shared.contracts.queues import EVENTS_EXCHANGE
 from shared.kernel import log
@@ -30,7 +30,7 @@ BACKLOG = 256
 HEARD: tuple[type[Message], ...] = (
     auth.SubjectFenced,
     auth.SessionRevoked,
-    consents.ConsentWithdrawn,
+    auth.ConsentWithdrawn,
     imaging.PhotoReady,
     imaging.PhotoRejected,
     imaging.PhotoFailed,

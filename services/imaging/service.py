@@ -6,7 +6,7 @@ from nameko.timer import timer
 
 from services.imaging import use_cases
 from services.imaging.ports import ImagingParts
-from shared.contracts import auth, consents, imaging, retention
+from shared.contracts import auth, imaging, retention
 from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES
 from shared.host.answering import answers
@@ -70,8 +70,8 @@ class ImagingService:
         """A purge begins: fence, delete, report."""
         use_cases.purge_subject(event, self.parts)
 
-    @listens_to(IMAGING_PURGES, consents.ConsentWithdrawn)
-    def stop_processing(self, event: consents.ConsentWithdrawn) -> None:
+    @listens_to(IMAGING_PURGES, auth.ConsentWithdrawn)
+    def stop_processing(self, event: auth.ConsentWithdrawn) -> None:
         """An account no longer agrees: its photos go."""
         use_cases.stop_processing(event, self.parts)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, move
 from services.imaging.ports import ImagingParts, ImagingTransaction
 from services.imaging.specs import catalogue
-from shared.contracts import auth, consents, retention
+from shared.contracts import auth, retention
 from shared.contracts import imaging as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES, MATTE_FREE
@@ -88,7 +88,7 @@ def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
     return Done()
 
 
-def stop_processing(event: consents.ConsentWithdrawn, parts: ImagingParts) -> None:
+def stop_processing(event: auth.ConsentWithdrawn, parts: ImagingParts) -> None:
     """An account withdrew what processing rests on: its photos go, the account stays. (A guest goes whole, by a purge.)
 
     What cannot be deleted now is marked, and swept up.

@@ -6,7 +6,7 @@ from nameko.timer import timer
 
 from services.retention import use_cases
 from services.retention.ports import RetentionParts
-from shared.contracts import accounts, auth, consents, imaging, retention
+from shared.contracts import auth, imaging, retention
 from shared.contracts.queues import RETENTION_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
@@ -59,23 +59,23 @@ class RetentionService:
         """A guest was replaced: its stash goes."""
         use_cases.hear_ending(event, self.parts)
 
-    @listens_to(RETENTION_PURGES, accounts.GuestSignedIn)
-    def hear_signed_in(self, event: accounts.GuestSignedIn) -> None:
+    @listens_to(RETENTION_PURGES, auth.GuestSignedIn)
+    def hear_signed_in(self, event: auth.GuestSignedIn) -> None:
         """A guest signed in: its stash goes."""
         use_cases.hear_ending(event, self.parts)
 
-    @listens_to(RETENTION_PURGES, accounts.GuestExpired)
-    def hear_expired(self, event: accounts.GuestExpired) -> None:
+    @listens_to(RETENTION_PURGES, auth.GuestExpired)
+    def hear_expired(self, event: auth.GuestExpired) -> None:
         """A guest was not seen for long: its stash goes."""
         use_cases.hear_ending(event, self.parts)
 
-    @listens_to(RETENTION_PURGES, accounts.AccountAbandoned)
-    def hear_abandoned(self, event: accounts.AccountAbandoned) -> None:
+    @listens_to(RETENTION_PURGES, auth.AccountAbandoned)
+    def hear_abandoned(self, event: auth.AccountAbandoned) -> None:
         """An account lost its last login: it goes."""
         use_cases.hear_ending(event, self.parts)
 
-    @listens_to(RETENTION_PURGES, consents.ConsentWithdrawn)
-    def hear_withdrawn(self, event: consents.ConsentWithdrawn) -> None:
+    @listens_to(RETENTION_PURGES, auth.ConsentWithdrawn)
+    def hear_withdrawn(self, event: auth.ConsentWithdrawn) -> None:
         """A guest no longer agrees: its stash goes."""
         use_cases.hear_ending(event, self.parts)
 

@@ -15,7 +15,7 @@ from services.retention.domain.certificates import CERTIFICATE_KIND, certificate
 from services.retention.domain.purges import IDENTITY, PARTICIPANTS, Purge, PurgeState, Step
 from services.retention.domain.receipts import purge_of, receipt_of
 from services.retention.ports import RetentionParts, RetentionTransaction
-from shared.contracts import accounts, auth, consents, imaging
+from shared.contracts import auth, imaging
 from shared.contracts import retention as contract
 from shared.contracts.base import Event
 from shared.contracts.queues import RETENTION_PURGES
@@ -30,13 +30,7 @@ from shared.telemetry import metrics
 logger = log.get_logger("retention")
 REASONS = frozenset({"stash_wiped", "account_deleted", "signed_in", "operator"})
 """Why a purge may be asked for; the other reasons are things that happened, and come as events."""
-Ending = (
-    auth.GuestReplaced
-    | accounts.GuestSignedIn
-    | accounts.GuestExpired
-    | accounts.AccountAbandoned
-    | consents.ConsentWithdrawn
-)
+Ending = auth.GuestReplaced | auth.GuestSignedIn | auth.GuestExpired | auth.AccountAbandoned | auth.ConsentWithdrawn
 LOOK_AT_ONCE = 50
 VERIFY_AGAIN_SECONDS = 2
 
@@ -118,11 +112,11 @@ def ask_of(event: Ending) -> Ask | None:
     """The purge that an event asks for; None for an account whose consent ended: its photos go, the account stays."""
     if isinstance(event, auth.GuestReplaced):
         return Ask(event.subject_id, "guest_replaced")
-    if isinstance(event, accounts.GuestExpired):
+    if isinstance(event, auth.GuestExpired):
         return Ask(event.subject_id, "guest_idle")
-    if isinstance(event, accounts.AccountAbandoned):
+    if isinstance(event, auth.AccountAbandoned):
         return Ask(event.subject_id, "account_abandoned")
-    if isinstance(event, accounts.GuestSignedIn):
+    if isinstance(event, auth.GuestSignedIn):
         return Ask(event.subject_id, "signed_in", purge_id=event.purge_id, heir_id=event.account_id)
     return Ask(event.subject_id, "consent_withdrawn") if event.subject_kind == "guest" else None
 

@@ -1,4 +1,4 @@
-"""What auth says, and can be asked, about accounts: logins, identities, profile, sessions.
+"""What auth can be asked about accounts: logins, identities, profile, sessions.
 
 What a person hands over or owns (login proofs, profile, labels) travels sealed: ``sealed_*`` fields are base64 of bytes
 under the subject's data key, or, before there is one, under a master key for one purpose (``Keyring.seal_for``).
@@ -11,35 +11,12 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.contracts.auth import Tokens
-from shared.contracts.base import Answer, Call, Done, Event
+from shared.contracts.base import Answer, Call, Done
 
 PROOF = "login proof"
 """Purpose under which a login proof is sealed on its way to auth."""
 NOTICE = "provider notice"
 """Purpose under which a provider's push is sealed on its way to auth."""
-
-# ---- events
-
-
-class GuestSignedIn(Event):
-    """Said by auth when a guest signed in: the guest is fenced, its stash goes; what it paid for passes to the account."""
-
-    type: ClassVar[str] = "auth.guest.signed_in.v1"
-    account_id: UUID
-    purge_id: UUID
-
-
-class GuestExpired(Event):
-    """Said by auth when a guest was not seen for as long as the retention rules allow: fenced, its stash goes."""
-
-    type: ClassVar[str] = "auth.guest.expired.v1"
-
-
-class AccountAbandoned(Event):
-    """Said by auth when the last login of an account was withdrawn at its provider: fenced, the account goes."""
-
-    type: ClassVar[str] = "auth.account.abandoned.v1"
-
 
 # ---- logging in
 

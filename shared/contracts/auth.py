@@ -32,6 +32,35 @@ class GuestReplaced(Event):
     type: ClassVar[str] = "auth.guest.replaced.v1"
 
 
+class GuestSignedIn(Event):
+    """Said by auth when a guest signed in: the guest is fenced, its stash goes; what it paid for passes to the account."""
+
+    type: ClassVar[str] = "auth.guest.signed_in.v1"
+    account_id: UUID
+    purge_id: UUID
+
+
+class GuestExpired(Event):
+    """Said by auth when a guest was not seen for as long as the retention rules allow: fenced, its stash goes."""
+
+    type: ClassVar[str] = "auth.guest.expired.v1"
+
+
+class AccountAbandoned(Event):
+    """Said by auth when the last login of an account was withdrawn at its provider: fenced, the account goes."""
+
+    type: ClassVar[str] = "auth.account.abandoned.v1"
+
+
+class ConsentWithdrawn(Event):
+    """Said by auth when a consent that processing rests on was withdrawn: it stops, and what it made goes."""
+
+    type: ClassVar[str] = "auth.consent.withdrawn.v1"
+    kind: str
+    name: str
+    subject_kind: str
+
+
 class SessionRevoked(Event):
     """Said by auth when a session ended; gateways refuse its access tokens from then on."""
 

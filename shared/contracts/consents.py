@@ -1,4 +1,4 @@
-"""What auth says, and can be asked, about consents: the ledger, guardians, policy documents; and operators' calls."""
+"""What auth can be asked about consents: the ledger, guardians, policy documents; and operators' calls."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.base import Answer, Call, Event
-
-# ---- events
-
-
-class ConsentWithdrawn(Event):
-    """Said by auth when a consent that processing rests on was withdrawn: it stops, and what it made goes."""
-
-    type: ClassVar[str] = "auth.consent.withdrawn.v1"
-    kind: str
-    name: str
-    subject_kind: str
-
+from shared.contracts.base import Answer, Call
 
 # ---- consents and guardians
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import accounts, auth, consents, imaging, retention
+from shared.contracts import auth, imaging, retention
 from shared.contracts.base import Command, Event
 
 EVENTS_EXCHANGE = "pocketid.events"
@@ -43,17 +43,17 @@ class Listener:
 
 
 AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataRemoved))
-IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested, consents.ConsentWithdrawn))
+IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested, auth.ConsentWithdrawn))
 RETENTION_PURGES = Listener(
     "retention.purges",
     (
         auth.SubjectFenced,
         auth.SubjectPurged,
         auth.GuestReplaced,
-        accounts.GuestSignedIn,
-        accounts.GuestExpired,
-        accounts.AccountAbandoned,
-        consents.ConsentWithdrawn,
+        auth.GuestSignedIn,
+        auth.GuestExpired,
+        auth.AccountAbandoned,
+        auth.ConsentWithdrawn,
         imaging.SubjectPurged,
     ),
 )

@@ -34,7 +34,9 @@ print(json.dumps(done))
 """
 
 RIM = [
-    s.module for s in sources() if s.name.startswith("shared/host/") or s.name.endswith(("/service.py", "/__main__.py"))
+    s.module
+    for s in sources()
+    if s.name.startswith("shared/host/") or s.name.endswith(("/service.py", "_service.py", "/__main__.py"))
 ]
 REST = [s.module for s in sources() if s.module not in RIM]
 

@@ -20,7 +20,9 @@ from tests.contract.test_every_work import waits
 
 REFUSED = (psycopg.IntegrityError, ConstraintBroken)
 NOW = utc_now()
-GONE = {"subjects": 0, "guests": 0, "sessions": 0, "consents": 0, "idempotency": 0, "refresh_tokens": 0}
+GONE = dict.fromkeys(
+    ("subjects", "guests", "sessions", "consents", "identities", "idempotency", "refresh_tokens", "guardianships"), 0
+)
 
 
 def plant(tx: Any, *, device: str | None = None) -> UUID:
@@ -156,7 +158,7 @@ def test_a_denial_lasts_until_its_time_and_can_be_prolonged(auth: Both) -> None:
 
 def test_deleting_a_subject_takes_every_row_of_it_and_none_of_its_neighbour(auth: Both) -> None:
     """The counts say what there was."""
-    full = {"subjects": 1, "guests": 1, "sessions": 2, "consents": 1, "idempotency": 1, "refresh_tokens": 2}
+    full = {**GONE, "subjects": 1, "guests": 1, "sessions": 2, "consents": 1, "idempotency": 1, "refresh_tokens": 2}
     with auth.work.begin() as tx:
         doomed, neighbour = plant(tx), plant(tx)
         assert tx.count_subject(doomed) == full
@@ -200,4 +202,11 @@ def test_every_table_of_auth_is_known_to_the_one_who_deletes(real_auth: Both, ds
         found = connection.execute(
             "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'subject_id'"
         ).fetchall()
-    assert {name for (name,) in found} == {"subjects", "guests", "sessions", "consents", "idempotency"}
+    assert {name for (name,) in found} == {
+        "subjects",
+        "guests",
+        "sessions",
+        "consents",
+        "identities",
+        "idempotency",
+    }

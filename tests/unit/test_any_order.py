@@ -149,7 +149,11 @@ class Dice:
             ("auth.purges", retention.PurgeRequested): lambda m: auth_cases.fence_for_purge(m, world.auth.parts),
             ("auth.purges", retention.DataRemoved): lambda m: auth_cases.forget_subject(m, world.auth.parts),
             ("imaging.purges", retention.PurgeRequested): lambda m: imaging_cases.purge_subject(m, world.imaging.parts),
-            ("retention.purges", auth.GuestReplaced): lambda m: retention_cases.hear_replaced(m, world.retention.parts),
+            ("imaging.purges", auth.ConsentWithdrawn): lambda m: imaging_cases.stop_processing(m, world.imaging.parts),
+            ("retention.purges", auth.ConsentWithdrawn): lambda m: retention_cases.hear_ending(
+                m, world.retention.parts
+            ),
+            ("retention.purges", auth.GuestReplaced): lambda m: retention_cases.hear_ending(m, world.retention.parts),
             ("retention.purges", auth.SubjectFenced): lambda m: retention_cases.hear_fence(m, world.retention.parts),
             ("retention.purges", auth.SubjectPurged): lambda m: retention_cases.hear_report(m, world.retention.parts),
             ("retention.purges", imaging.SubjectPurged): lambda m: retention_cases.hear_report(

@@ -38,6 +38,7 @@ OTHER_DEVICE = "e" * 64
 TOMBSTONE_KEY = Secret(b"t" * 32)
 RECEIPT_KEY = Secret(b"r" * 32)
 JOB = imaging.MattePhoto
+ENDINGS = (auth.GuestReplaced, auth.GuestSignedIn, auth.GuestExpired, auth.AccountAbandoned, auth.ConsentWithdrawn)
 
 
 def secret_bytes() -> Secret[bytes]:
@@ -59,7 +60,10 @@ class AuthWorld:
         self.signer = Signer({"t1": secret_bytes()})
         self.keyring = Keyring({"m1": secret_bytes()})
         tokens = TokenPolicy(self.signer, access_life=timedelta(minutes=10), refresh_life=timedelta(days=60))
-        self.parts = AuthParts(self.work, self.keyring, tokens, self.shelf, self.clock)
+        self.providers: dict[str, Any] = {}
+        self.parts = AuthParts(
+            self.work, self.keyring, tokens, self.shelf, self.clock, self.providers, identity_pepper=secret_bytes()
+        )
 
     def admit(self, device: str = DEVICE, **changes: Any) -> auth.Tokens:
         request: dict[str, Any] = {"device_hash": device, "policy_version": POLICY, **changes}
@@ -256,8 +260,10 @@ class World:
             auth_cases.forget_subject(message, self.auth.parts)
         elif isinstance(message, auth.SubjectFenced):
             retention_cases.hear_fence(message, self.retention.parts)
-        elif isinstance(message, auth.GuestReplaced):
-            retention_cases.hear_replaced(message, self.retention.parts)
+        elif isinstance(message, ENDINGS):
+            retention_cases.hear_ending(message, self.retention.parts)
+            if isinstance(message, auth.ConsentWithdrawn):
+                imaging_cases.stop_processing(message, self.imaging.parts)
         elif isinstance(message, (imaging.SubjectPurged, auth.SubjectPurged)):
             retention_cases.hear_report(message, self.retention.parts)
         elif isinstance(message, imaging.MattePhoto):

@@ -15,7 +15,9 @@ from shared.kernel.ids import new_id
 from shared.testing.faults import Killed
 from tests.unit.worlds import OTHER_DEVICE, AuthWorld
 
-GONE = {"subjects": 0, "guests": 0, "sessions": 0, "consents": 0, "idempotency": 0, "refresh_tokens": 0}
+GONE = dict.fromkeys(
+    ("subjects", "guests", "sessions", "consents", "identities", "idempotency", "refresh_tokens", "guardianships"), 0
+)
 
 
 @pytest.fixture
@@ -77,7 +79,8 @@ def test_forgetting_deletes_one_subject_whole_and_leaves_its_neighbour_whole(wor
     assert world.count(neighbour.subject_id) == neighbour_before
     [report] = world.said(auth.SubjectPurged)
     assert report.counts == before  # type: ignore[attr-defined]
-    assert before == {"subjects": 1, "guests": 1, "sessions": 2, "consents": 1, "idempotency": 1, "refresh_tokens": 2}
+    full = {"subjects": 1, "guests": 1, "sessions": 2, "consents": 2, "idempotency": 1, "refresh_tokens": 2}
+    assert before == {**GONE, **full}
     assert world.look(lambda tx: tx.is_fenced(doomed.subject_id)), "the tombstone stays"
 
 

@@ -24,10 +24,12 @@ def test_a_new_device_becomes_a_guest_with_a_key_a_session_and_its_consent(world
     assert tokens.created
     assert tokens.kind == "guest"
     assert world.count(tokens.subject_id) == {
-        "subjects": 1, "guests": 1, "sessions": 1, "consents": 1, "idempotency": 0, "refresh_tokens": 1,
+        "subjects": 1, "guests": 1, "sessions": 1, "consents": 2, "idempotency": 0, "refresh_tokens": 1,
+        "identities": 0, "guardianships": 0,
     }  # fmt: skip
-    [consent] = world.look(lambda tx: tx.consents(tokens.subject_id))
+    consent, device = world.look(lambda tx: tx.consents(tokens.subject_id))
     assert (consent.document, consent.version, consent.action) == ("privacy", POLICY, "grant")
+    assert (device.kind, device.document, device.action) == ("permission", "device_id", "grant")
 
 
 def test_the_access_token_names_its_subject_and_session_and_is_verified_by_the_public_key(world: AuthWorld) -> None:
@@ -49,7 +51,7 @@ def test_a_device_that_knows_its_secret_resumes_its_guest(world: AuthWorld) -> N
     assert again.guest_secret is None
     assert again.session_id != first.session_id
     assert world.count(first.subject_id)["sessions"] == 2
-    assert world.count(first.subject_id)["consents"] == 1
+    assert world.count(first.subject_id)["consents"] == 2
 
 
 @pytest.mark.parametrize("secret", [None, "wrong"])
@@ -114,7 +116,7 @@ def test_a_guest_that_comes_back_under_a_new_policy_consents_to_it_too(world: Au
     world.clock.forward(8 * 86400)
     world.admit(policy_version="2026-02-02", secret_hash=token_hash(first.guest_secret or ""))
     consents = world.look(lambda tx: tx.consents(first.subject_id))
-    assert [consent.version for consent in consents] == [POLICY, "2026-02-02"]
+    assert [c.version for c in consents if c.document == "privacy"] == [POLICY, "2026-02-02"]
 
 
 def test_a_repeated_call_gets_the_very_same_tokens(world: AuthWorld) -> None:

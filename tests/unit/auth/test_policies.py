@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth import use_cases
+from services.auth import policy_cases
 from services.auth.adapters.files import PolicyFiles
 from services.auth.domain.policies import DOCUMENTS, NOTICE, PolicyDocument, in_force, upcoming
 from shared.contracts import auth
@@ -70,11 +70,11 @@ def test_a_document_is_asked_for_by_name_by_version_and_by_language() -> None:
     """The version in force comes with word of the next one; what is not there is not found."""
     world = AuthWorld()
     world.shelf.documents += [policy("2099-01-01", world.clock, 1), policy(POLICY, world.clock, 30, "en")]
-    shown = use_cases.policy_text(auth.PolicyText(document="privacy"), world.parts)
+    shown = policy_cases.policy_text(auth.PolicyText(document="privacy"), world.parts)
     assert shown.version == POLICY
     assert shown.upcoming is not None
     assert shown.upcoming["version"] == "2099-01-01"
-    named = use_cases.policy_text(auth.PolicyText(document="privacy", version="2099-01-01"), world.parts)
+    named = policy_cases.policy_text(auth.PolicyText(document="privacy", version="2099-01-01"), world.parts)
     assert named.version == "2099-01-01"
     for missing in (
         {"document": "nothing"},
@@ -82,7 +82,7 @@ def test_a_document_is_asked_for_by_name_by_version_and_by_language() -> None:
         {"document": "privacy", "language": "fr"},
     ):
         with pytest.raises(NotFound):
-            use_cases.policy_text(auth.PolicyText(**missing), world.parts)
+            policy_cases.policy_text(auth.PolicyText(**missing), world.parts)
 
 
 def test_the_documents_we_ship_can_be_read_in_both_languages() -> None:

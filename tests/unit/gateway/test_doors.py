@@ -136,18 +136,18 @@ async def test_the_gateway_holds_a_key_two_seconds_and_not_past_a_fence(world: A
     clock = HeldClock()
     keys = GatewayKeys(asker, world.keyring, KeyCache(clock.monotonic))  # type: ignore[arg-type]
     tokens = world.admit()
-    first = await keys.key_of(tokens.subject_id)
-    assert await keys.key_of(tokens.subject_id) == first
+    first = await keys.key_of(tokens.subject_id, "read_own")
+    assert await keys.key_of(tokens.subject_id, "read_own") == first
     assert asker.asked.count("subject_key") == 1
     clock.forward(2.1)
-    assert await keys.key_of(tokens.subject_id) == first
+    assert await keys.key_of(tokens.subject_id, "read_own") == first
     assert asker.asked.count("subject_key") == 2
     from services.auth import use_cases
 
     use_cases.fence_subject(tokens.subject_id, new_id(), world.parts)
     keys.cache.fence(tokens.subject_id)
     with pytest.raises(SubjectErased):
-        await keys.key_of(tokens.subject_id)
+        await keys.key_of(tokens.subject_id, "read_own")
 
 
 # ---- limits
@@ -242,6 +242,10 @@ def example(kind: type[Message]) -> Message:
         "reason": "x",
         "reasons": ["no_face"],
         "counts": {},
+        "account_id": new_id(),
+        "kind": "document",
+        "name": "privacy",
+        "subject_kind": "guest",
     }
     return kind(subject_id=new_id(), **{name: values[name] for name in kind.model_fields if name in values})
 

@@ -79,8 +79,8 @@ def test_a_reason_that_is_not_on_the_list_is_a_bad_request(world: RetentionWorld
 def test_a_replaced_guest_is_purged_once(world: RetentionWorld) -> None:
     """The event may come twice; its stash goes once."""
     event = auth.GuestReplaced(subject_id=new_id())
-    use_cases.hear_replaced(event, world.parts)
-    use_cases.hear_replaced(event, world.parts)
+    use_cases.hear_ending(event, world.parts)
+    use_cases.hear_ending(event, world.parts)
     [asked] = world.said(retention.PurgeRequested)
     assert asked.reason == "guest_replaced"
 

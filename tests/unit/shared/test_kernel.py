@@ -146,7 +146,7 @@ def test_the_table_of_errors_has_no_entry_without_a_code() -> None:
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     """A client that retries a refusal for ever is our mistake."""
     assert {code for code, meaning in MEANINGS.items() if meaning.retryable} == {
-        Code.NOT_READY, Code.TOO_MANY_REQUESTS, Code.UNAVAILABLE, Code.TIMED_OUT, Code.INTERNAL,
+        Code.NOT_READY, Code.TOO_MANY_REQUESTS, Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_RATE_LIMITED, Code.UNAVAILABLE, Code.TIMED_OUT, Code.INTERNAL,
     }  # fmt: skip
 
 
@@ -173,6 +173,7 @@ ENVIRONMENT = {
     "CERTIFICATE_SIGNING_KEYS": f"c1:{KEY}",
     "RECEIPT_KEY": KEY,
     "DEVICE_PEPPER": KEY,
+    "IDENTITY_PEPPER": KEY,
 }
 
 
@@ -257,7 +258,7 @@ def test_no_process_is_given_a_secret_it_has_no_use_for() -> None:
     """Who may unwrap data keys, sign, or read which database is visible in one place."""
     having = {
         name: {kind.__name__ for kind in ALL_SETTINGS if name in kind.model_fields}
-        for name in ("master_keys", "token_signing_keys", "certificate_signing_keys", "receipt_key", "device_pepper",
+        for name in ("master_keys", "token_signing_keys", "certificate_signing_keys", "receipt_key", "device_pepper", "identity_pepper",
                      "tombstone_key", "auth_dsn", "imaging_dsn", "retention_dsn")
     }  # fmt: skip
     assert having == {
@@ -266,6 +267,7 @@ def test_no_process_is_given_a_secret_it_has_no_use_for() -> None:
         "certificate_signing_keys": {"RetentionSettings"},
         "receipt_key": {"RetentionSettings"},
         "device_pepper": {"GatewaySettings"},
+        "identity_pepper": {"AuthSettings"},
         "tombstone_key": {"AuthSettings", "ImagingSettings", "WorkerSettings", "RetentionSettings"},
         "auth_dsn": {"AuthSettings"},
         "imaging_dsn": {"ImagingSettings", "WorkerSettings"},

@@ -84,12 +84,12 @@ def test_a_key_is_held_for_two_seconds_from_the_asking_and_not_a_moment_longer()
     cache, key = KeyCache(clock.monotonic), new_data_key()
     asked_at = cache.now()
     clock.forward(1.5)  # auth was slow to answer
-    cache.put(SUBJECT, key, asked_at)
-    assert cache.get(SUBJECT) == key
+    cache.put(SUBJECT, "read_own", key, asked_at)
+    assert cache.get(SUBJECT, "read_own") == key
     clock.forward(0.5)
-    assert cache.get(SUBJECT) == key
+    assert cache.get(SUBJECT, "read_own") == key
     clock.forward(0.001)
-    assert cache.get(SUBJECT) is None
+    assert cache.get(SUBJECT, "read_own") is None
     assert KEY_LIFE_SECONDS == 2.0
 
 
@@ -99,7 +99,7 @@ def test_an_answer_that_took_too_long_is_not_kept_at_all() -> None:
     cache = KeyCache(clock.monotonic)
     asked_at = cache.now()
     clock.forward(2.001)
-    cache.put(SUBJECT, new_data_key(), asked_at)
+    cache.put(SUBJECT, "read_own", new_data_key(), asked_at)
     assert len(cache) == 0
 
 
@@ -107,32 +107,32 @@ def test_reading_does_not_prolong() -> None:
     """Two seconds from the asking, however often it is used."""
     clock = HeldClock()
     cache = KeyCache(clock.monotonic)
-    cache.put(SUBJECT, new_data_key(), cache.now())
+    cache.put(SUBJECT, "read_own", new_data_key(), cache.now())
     for _ in range(16):
         clock.forward(0.125)
-        assert cache.get(SUBJECT)
+        assert cache.get(SUBJECT, "read_own")
     clock.forward(0.1)
-    assert cache.get(SUBJECT) is None
+    assert cache.get(SUBJECT, "read_own") is None
 
 
 def test_old_keys_leave_memory_even_when_nobody_asks_for_them() -> None:
     """Any use of the cache forgets all that is old, not only the one asked for."""
     clock = HeldClock()
     cache = KeyCache(clock.monotonic)
-    cache.put(SUBJECT, new_data_key(), cache.now())
+    cache.put(SUBJECT, "read_own", new_data_key(), cache.now())
     clock.forward(3)
-    cache.get(NEIGHBOUR)
+    cache.get(NEIGHBOUR, "read_own")
     assert not cache._keys
 
 
 def test_a_fence_takes_the_key_at_once_and_leaves_the_neighbours() -> None:
     """Not past a fence it has heard of."""
     cache, kept = KeyCache(HeldClock().monotonic), new_data_key()
-    cache.put(SUBJECT, new_data_key(), cache.now())
-    cache.put(NEIGHBOUR, kept, cache.now())
+    cache.put(SUBJECT, "read_own", new_data_key(), cache.now())
+    cache.put(NEIGHBOUR, "read_own", kept, cache.now())
     cache.fence(SUBJECT)
-    assert cache.get(SUBJECT) is None
-    assert cache.get(NEIGHBOUR) == kept
+    assert cache.get(SUBJECT, "read_own") is None
+    assert cache.get(NEIGHBOUR, "read_own") == kept
 
 
 def test_an_answer_on_its_way_when_the_fence_was_heard_is_not_kept() -> None:
@@ -143,8 +143,8 @@ def test_an_answer_on_its_way_when_the_fence_was_heard_is_not_kept() -> None:
     clock.forward(0.1)
     cache.fence(SUBJECT)
     clock.forward(0.1)
-    cache.put(SUBJECT, new_data_key(), asked_at)
-    assert cache.get(SUBJECT) is None
+    cache.put(SUBJECT, "read_own", new_data_key(), asked_at)
+    assert cache.get(SUBJECT, "read_own") is None
 
 
 def test_fences_are_not_collected_for_ever() -> None:
@@ -153,7 +153,7 @@ def test_fences_are_not_collected_for_ever() -> None:
     cache = KeyCache(clock.monotonic)
     cache.fence(SUBJECT)
     clock.forward(3600)
-    cache.get(NEIGHBOUR)
+    cache.get(NEIGHBOUR, "read_own")
     assert not cache._fenced
 
 

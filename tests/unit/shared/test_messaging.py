@@ -35,9 +35,13 @@ def test_the_queues_are_these_and_bound_to_these_messages() -> None:
     """A renamed queue leaves its predecessor bound and filling for ever: changing this list takes a migration."""
     assert {each.queue: sorted(kind.type for kind in (*each.events, *each.commands)) for each in LISTENERS} == {
         "auth.purges": ["retention.data.removed.v1", "retention.purge.requested.v1"],
-        "imaging.purges": ["retention.purge.requested.v1"],
+        "imaging.purges": ["auth.consent.withdrawn.v1", "retention.purge.requested.v1"],
         "retention.purges": [
+            "auth.account.abandoned.v1",
+            "auth.consent.withdrawn.v1",
+            "auth.guest.expired.v1",
             "auth.guest.replaced.v1",
+            "auth.guest.signed_in.v1",
             "auth.subject.fenced.v1",
             "auth.subject.purged.v1",
             "imaging.subject.purged.v1",

@@ -1,0 +1,97 @@
+"""From what an app hands over to who that is: login attempts bound on the server, nonces burned, providers asked."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Any
+
+from services.auth.domain.identities import ATTEMPT_LIFE, NONCE_LIFE, KeptAttempt
+from services.auth.ports import AuthParts
+from services.auth.providers.port import LoginAttempt, LoginProof, LoginProvider, ProviderIdentity
+from services.auth.sealed import ATTEMPT, platform_of
+from shared.contracts import accounts as contract
+from shared.crypto import token_hash
+from shared.kernel.errors import Code, LoginFailed
+from shared.kernel.ids import new_id, parse_id
+from shared.kernel.personal import Secret
+
+
+def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.LoginBegun:
+    """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
+    provider = provider_of(request.provider, parts)
+    platform = platform_of(request.platform)
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
+    kept = {
+        "state": state,
+        "nonce": nonce,
+        "verifier": verifier if start.uses_pkce else None,
+        "redirect_uri": request.redirect_uri,
+        "platform": platform,
+    }
+    now = parts.clock()
+    attempt = KeptAttempt(
+        new_id(), provider.name, parts.keyring.seal_for(ATTEMPT, json.dumps(kept).encode()), now + ATTEMPT_LIFE
+    )
+    with parts.work.begin() as tx:
+        tx.add_attempt(attempt)
+    return contract.LoginBegun(
+        attempt_id=attempt.attempt_id,
+        state=state,
+        nonce=start.nonce,
+        app_id=start.app_id,
+        scopes=list(start.scopes),
+        url=start.url,
+        auth_string=start.auth_string,
+        expires_in=int(ATTEMPT_LIFE.total_seconds()),
+    )
+
+
+def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: AuthParts) -> ProviderIdentity:
+    """Ask the provider who the proof proves. What an attempt knows is taken from it, not from the app."""
+    provider = provider_of(provider_name, parts)
+    bound = _attempt_of(provider, handed, parts) if handed.get("attempt_id") else {}
+    nonce = bound.get("nonce") or handed.get("nonce")
+    if nonce:
+        with parts.work.begin() as tx:
+            if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
+                raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
+    return provider.authenticate(
+        LoginProof(
+            provider=provider.name,
+            platform=platform_of(bound.get("platform") or platform),
+            code=_secret(handed.get("code")),
+            id_token=_secret(handed.get("id_token")),
+            access_token=_secret(handed.get("access_token")),
+            nonce=_secret(nonce),
+            code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
+            redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
+        )
+    )
+
+
+def _attempt_of(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> dict[str, Any]:
+    with parts.work.begin() as tx:
+        attempt = tx.take_attempt(parse_id(str(handed["attempt_id"]), "attempt_id"))
+    if attempt is None or attempt.provider != provider.name or attempt.expires_at < parts.clock():
+        raise LoginFailed(Code.LOGIN_CODE_INVALID, "no such attempt")
+    bound: dict[str, Any] = json.loads(parts.keyring.open_for(ATTEMPT, attempt.sealed))
+    if not secrets.compare_digest(str(bound["state"]), str(handed.get("state") or "")):
+        raise LoginFailed(Code.LOGIN_CODE_INVALID, "state of another attempt")
+    return bound
+
+
+def provider_of(name: str, parts: AuthParts) -> LoginProvider:
+    """The provider by name; raises ``provider_unknown`` for one that is not on offer."""
+    provider = parts.providers.get(name)
+    if provider is None:
+        raise LoginFailed(Code.PROVIDER_UNKNOWN, "not on offer")
+    return provider
+
+
+def _secret(value: Any) -> Secret[str] | None:
+    return Secret(str(value)) if value else None
