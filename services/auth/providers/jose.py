@@ -39,6 +39,7 @@ class KeySet:
         self._monotonic = monotonic
         self._keys: list[dict[str, Any]] = []
         self._fetched_at: float | None = None
+        self._looked_again_at: float | None = None
 
     def ready(self) -> None:
         """Have keys, before a code is spent; raises ``LoginFailed`` when they cannot be had."""
@@ -50,6 +51,7 @@ class KeySet:
         self.ready()
         found = self._find(kid)
         if found is None and self._may_look_again():
+            self._looked_again_at = self._monotonic()
             self._fetch()
             found = self._find(kid)
         if found is None or found.get("kty") not in ASYMMETRIC or found.get("use", "sig") != "sig":
@@ -63,7 +65,9 @@ class KeySet:
         return named[0] if len(named) == 1 else None
 
     def _may_look_again(self) -> bool:
-        return self._fetched_at is None or self._monotonic() - self._fetched_at >= self._refetch_seconds
+        """Names are invented by whoever sends a token: they must not make us hammer the provider."""
+        last = self._looked_again_at
+        return last is None or self._monotonic() - last >= self._refetch_seconds
 
     def _fetch(self) -> None:
         answer = self._caller.repeatable("GET", self._url())
