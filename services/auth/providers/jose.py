@@ -18,6 +18,8 @@ from shared.kernel.errors import Code, LoginFailed
 KEYS_LIVE_SECONDS = 3600.0
 """A key that the provider withdrew is honoured no longer than this."""
 LEEWAY_SECONDS = 60.0
+FURTHEST_SECONDS = 1e12
+"""No time is further away; nor is infinity, or what is no number at all."""
 ASYMMETRIC = {"RSA", "EC", "OKP"}
 CLAIMS = ("exp", "iat", "aud", "iss", "sub")
 
@@ -143,7 +145,7 @@ def _check_claims(claims: dict[str, Any], expected: Expected, now: datetime) -> 
 
 
 def _seconds(value: object, expected: Expected) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < FURTHEST_SECONDS:
         raise _refused(expected, "a time that is no number")
     return float(value)
 

@@ -152,10 +152,19 @@ def test_unknown_key_names_do_not_make_us_fetch_again_and_again(standin: StandIn
 
 def test_without_keys_no_code_is_spent(standin: StandIn) -> None:
     """The person may try the same again."""
-    apple, proof = standin.providers()[NAME], prove(standin, NAME, standin.person())
-    standin.fault(NAME, "html", step="keys", times=2)
-    assert code_of(lambda: apple.authenticate(proof)) is Code.PROVIDER_UNAVAILABLE
-    assert apple.authenticate(proof).provider == NAME
+    person = standin.person()
+    for proof in (prove(standin, NAME, person), on_the_web(standin, person, Secrets())):
+        apple = standin.providers()[NAME]
+        standin.fault(NAME, "html", step="keys", times=2)
+        assert code_of(lambda apple=apple, proof=proof: apple.authenticate(proof)) is Code.PROVIDER_UNAVAILABLE  # type: ignore[misc]
+        assert apple.authenticate(proof).provider == NAME
+
+
+def test_in_a_browser_a_token_without_a_nonce_logs_nobody_in(standin: StandIn, apple: LoginProvider) -> None:
+    """There is no other token that could have had it."""
+    standin.fault(NAME, "twist", step="token", how="no_nonce")
+    proof = on_the_web(standin, standin.person(), Secrets())
+    assert code_of(lambda: apple.authenticate(proof)) is Code.LOGIN_TOKEN_INVALID
 
 
 # ---- the client secret

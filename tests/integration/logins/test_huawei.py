@@ -67,6 +67,14 @@ def test_the_person_is_the_same_whichever_way_huawei_tells(standin: StandIn, hua
     assert (other.external_id, other.union_id) == (straight.external_id, straight.union_id)
 
 
+def test_without_keys_no_code_is_spent(standin: StandIn) -> None:
+    """The person may try the same again."""
+    huawei, proof = standin.providers()[NAME], prove(standin, NAME, standin.person())
+    standin.fault(NAME, "html", step="keys", times=2)
+    assert code_of(lambda: huawei.authenticate(proof)) is Code.PROVIDER_UNAVAILABLE
+    assert huawei.authenticate(proof).provider == NAME
+
+
 def test_a_token_of_another_app_logs_nobody_in(standin: StandIn, huawei: LoginProvider) -> None:
     """Token substitution."""
     standin.fault(NAME, "no_id_token")

@@ -74,6 +74,14 @@ def test_a_discovery_document_that_is_not_in_order_is_not_followed(
     assert code_of(lambda: oidc.authenticate(proof)) is expected
 
 
+def test_without_keys_no_code_is_spent(standin: StandIn) -> None:
+    """The person may try the same again."""
+    oidc, proof = standin.providers()[NAME], prove(standin, NAME, standin.person())
+    standin.fault(NAME, "html", step="keys", times=2)
+    assert code_of(lambda: oidc.authenticate(proof)) is Code.PROVIDER_UNAVAILABLE
+    assert oidc.authenticate(proof).provider == NAME
+
+
 def test_credentials_go_the_way_the_provider_wants(standin: StandIn) -> None:
     """In the header or, if that is all it takes, in the form."""
     standin.fault(NAME, "post_only", times=None)

@@ -148,7 +148,7 @@ def callback() -> Iterator[tuple[str, Received]]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Callback)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}/notices", received
     server.shutdown()

@@ -61,6 +61,12 @@ def test_a_key_that_is_none_ends_the_process_with_a_clear_line(broken: str) -> N
     assert broken not in str(caught.value)
 
 
+def test_another_providers_name_is_taken() -> None:
+    """Two providers cannot share one."""
+    with pytest.raises(ValidationError):
+        LoginSettings(login_oidc_name="wechat")
+
+
 def test_a_push_key_has_forty_three_letters() -> None:
     """32 bytes."""
     assert len(parse_aes_key("A" * 43).reveal()) == 32

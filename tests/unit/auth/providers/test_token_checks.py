@@ -74,6 +74,8 @@ def seconds(offset: int) -> int:
         {"exp": seconds(-61)},
         {"exp": None},
         {"exp": True},
+        {"exp": float("nan")},
+        {"exp": 10**400},
         {"iat": seconds(61)},
         {"iat": None},
         {"nbf": seconds(61)},
