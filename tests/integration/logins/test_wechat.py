@@ -201,3 +201,10 @@ def test_a_body_that_is_no_push_is_nothing(standin: StandIn, wechat: LoginProvid
     """No exception, and no entity is expanded."""
     sent = standin.notice(NAME, "revoked", standin.person())
     assert read(wechat, sent, body=body) is None or not body
+
+
+@pytest.mark.parametrize("step", ["token", "userinfo"])
+def test_the_unionid_is_taken_from_wherever_it_stands(standin: StandIn, wechat: LoginProvider, step: str) -> None:
+    """With the token or with the profile."""
+    standin.fault(NAME, "unionid_missing", step=step)
+    assert wechat.authenticate(prove(standin, NAME, standin.person())).union_id is not None
