@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.kernel.base_settings import Settings
 
@@ -23,6 +23,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """What a setting makes necessary: half a registration is refused at start."""
 
+TAKEN_NAMES = {"wechat", "qq", "alipay", "apple", "weibo", "huawei"}
 OptionalSecret = SecretStr | None
 
 
@@ -87,6 +88,13 @@ class LoginSettings(Settings):
             if getattr(self, name) and missing:
                 raise ValueError(f"{name} needs {', '.join(missing)} as well")
         return self
+
+    @field_validator("login_oidc_name")
+    @classmethod
+    def _name_is_free(cls, value: str) -> str:
+        if value in TAKEN_NAMES:
+            raise ValueError("is another provider's name")
+        return value
 
     @model_validator(mode="after")
     def _addresses_are_safe(self) -> LoginSettings:

@@ -45,7 +45,7 @@ def route(world: World, provider: str, step: str, path: str, handler: Handler, m
         if early := await _before(world, provider, step):
             return early
         response = handler(world, call)
-        return await _after(world, provider, step) or response
+        return await _after(world, provider, step, response) or response
 
     return Route(f"/{provider}{path}", endpoint, methods=list(methods))
 
@@ -76,7 +76,7 @@ async def _before(world: World, provider: str, step: str) -> Response | None:
     return None
 
 
-async def _after(world: World, provider: str, step: str) -> Response | None:
+async def _after(world: World, provider: str, step: str, response: Response) -> Response | None:
     if silent := world.fault(provider, "silent_after", step):
         await asyncio.sleep(float(silent.get("seconds", 1)))
     if page := world.fault(provider, "html_after", step):
@@ -84,5 +84,5 @@ async def _after(world: World, provider: str, step: str) -> Response | None:
     if world.fault(provider, "not_json", step):
         return PlainTextResponse("系统繁忙")
     if world.fault(provider, "huge", step):
-        return PlainTextResponse("x" * 2**20)
+        return Response(bytes(response.body) + b" " * 2**20, response.status_code)
     return None

@@ -12,7 +12,7 @@ EVERYWHERE: Mapping[str, str] = {
     "html": "answers a page of HTML with `status` (default 502), having done nothing",
     "html_after": "does everything, then answers a page of HTML with `status` (default 502)",
     "not_json": "does everything, then answers text that is none of its formats, with status 200",
-    "huge": "does everything, then answers a megabyte",
+    "huge": "does everything, then answers properly, but with a megabyte of blanks at the end",
     "redirect": "answers a redirect to `to`",
     "too_many": "answers 429",
     "error": "answers the provider's own error `code` (and what else it takes), having done nothing",

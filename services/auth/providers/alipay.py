@@ -27,7 +27,7 @@ from services.auth.providers.port import (
     RevocationOutcome,
     RevocationStatus,
 )
-from services.auth.providers.reading import digest_of, needed, personal, text_of
+from services.auth.providers.reading import digest_of, id_of, needed, personal, text_of
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Code, LoginFailed
 from shared.kernel.personal import Personal, Secret
@@ -120,9 +120,7 @@ class AlipayLogin(Adapter):
             "alipay.system.oauth.token",
         )
         kind = "user_id" if text_of(granted, "user_id") else "open_id"
-        external, token = text_of(granted, kind), text_of(granted, "access_token")
-        if external is None or token is None or len(external) > 255:
-            raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "alipay exchange: neither user_id nor open_id")
+        external, token = id_of(granted, kind, self.name), id_of(granted, "access_token", self.name)
         return ProviderIdentity(
             provider=self.name,
             app_id=self._app_id,

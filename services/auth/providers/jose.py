@@ -18,6 +18,8 @@ from shared.kernel.errors import Code, LoginFailed
 KEYS_LIVE_SECONDS = 3600.0
 """A key that the provider withdrew is honoured no longer than this."""
 LEEWAY_SECONDS = 60.0
+FURTHEST_SECONDS = 1e12
+"""No time is further away; nor is infinity, or what is no number at all."""
 ASYMMETRIC = {"RSA", "EC", "OKP"}
 CLAIMS = ("exp", "iat", "aud", "iss", "sub")
 
@@ -39,6 +41,7 @@ class KeySet:
         self._monotonic = monotonic
         self._keys: list[dict[str, Any]] = []
         self._fetched_at: float | None = None
+        self._looked_again_at: float | None = None
 
     def ready(self) -> None:
         """Have keys, before a code is spent; raises ``LoginFailed`` when they cannot be had."""
@@ -50,6 +53,7 @@ class KeySet:
         self.ready()
         found = self._find(kid)
         if found is None and self._may_look_again():
+            self._looked_again_at = self._monotonic()
             self._fetch()
             found = self._find(kid)
         if found is None or found.get("kty") not in ASYMMETRIC or found.get("use", "sig") != "sig":
@@ -63,7 +67,9 @@ class KeySet:
         return named[0] if len(named) == 1 else None
 
     def _may_look_again(self) -> bool:
-        return self._fetched_at is None or self._monotonic() - self._fetched_at >= self._refetch_seconds
+        """Names are invented by whoever sends a token: they must not make us hammer the provider."""
+        last = self._looked_again_at
+        return last is None or self._monotonic() - last >= self._refetch_seconds
 
     def _fetch(self) -> None:
         answer = self._caller.repeatable("GET", self._url())
@@ -139,7 +145,7 @@ def _check_claims(claims: dict[str, Any], expected: Expected, now: datetime) -> 
 
 
 def _seconds(value: object, expected: Expected) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < FURTHEST_SECONDS:
         raise _refused(expected, "a time that is no number")
     return float(value)
 

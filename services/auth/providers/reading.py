@@ -46,8 +46,9 @@ def id_of(fields: Mapping[str, Any], name: str, provider: str) -> str:
 
 
 def personal(text: str | None) -> Personal[str] | None:
-    """A person's value, or nothing; what is too long to be one is nothing."""
-    return Personal(text) if text and len(text) <= LONGEST_ID else None
+    """A person's value, or nothing; what is too long to be one is nothing. Halves of characters are left out."""
+    whole = (text or "").encode("utf-8", "ignore").decode()
+    return Personal(whole) if whole and len(whole) <= LONGEST_ID else None
 
 
 def needed(value: Secret[str] | None, name: str) -> str:
@@ -59,9 +60,9 @@ def needed(value: Secret[str] | None, name: str) -> str:
 
 def same(one: str, other: str) -> bool:
     """Whether two texts are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
 
 
 def digest_of(*parts: str) -> str:
     """A name for these texts together that does not show them."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

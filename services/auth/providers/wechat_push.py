@@ -71,7 +71,7 @@ def _open(keys: PushKeys, query: Mapping[str, str], body: bytes, now: datetime) 
     if len(body) > MAX_BYTES:
         raise Crooked
     stamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
-    if abs(now.timestamp() - int(stamp)) > FRESH.total_seconds():
+    if not stamp.isdecimal() or len(stamp) > 12 or abs(now.timestamp() - int(stamp)) > FRESH.total_seconds():
         raise Crooked
     if not body or keys.aes_key is None:
         if not same(signature(keys.token.reveal(), stamp, nonce), query.get("signature", "")):

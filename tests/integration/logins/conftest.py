@@ -44,11 +44,11 @@ def standin(process: StandIn) -> Iterator[StandIn]:
 
 @pytest.fixture(scope="session")
 def providers(process: StandIn) -> dict[str, LoginProvider]:
-    """Every provider, as a service builds them."""
-    return process.providers()
+    """Every provider, as a service builds them (but for keys, which tests rotate)."""
+    return process.providers(login_keys_refetch_seconds=0)
 
 
 @pytest.fixture(scope="session")
 def impatient(process: StandIn) -> dict[str, LoginProvider]:
     """The same, waiting a third of a second."""
-    return process.providers(login_read_seconds=IMPATIENT)
+    return process.providers(login_read_seconds=IMPATIENT, login_keys_refetch_seconds=0)

@@ -146,7 +146,8 @@ def test_the_table_of_errors_has_no_entry_without_a_code() -> None:
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     """A client that retries a refusal for ever is our mistake."""
     assert {code for code, meaning in MEANINGS.items() if meaning.retryable} == {
-        Code.NOT_READY, Code.TOO_MANY_REQUESTS, Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_RATE_LIMITED, Code.UNAVAILABLE, Code.TIMED_OUT, Code.INTERNAL,
+        Code.NOT_READY, Code.TOO_MANY_REQUESTS, Code.UNAVAILABLE, Code.TIMED_OUT, Code.INTERNAL,
+        Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_RATE_LIMITED,
     }  # fmt: skip
 
 
