@@ -25,7 +25,7 @@ def create_app(settings: StandinSettings, clock: StandinClock | None = None) -> 
 
     @contextlib.asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        turning = asyncio.create_task(_turn(world))
+        app.state.turning = turning = asyncio.create_task(_turn(world))
         yield
         turning.cancel()
         await asyncio.gather(turning, return_exceptions=True)
@@ -44,9 +44,10 @@ def create_app(settings: StandinSettings, clock: StandinClock | None = None) -> 
 
     @app.get("/healthz", include_in_schema=False)
     @app.get("/readyz", include_in_schema=False)
-    async def health() -> dict[str, str]:
-        """It turns."""
-        return {"status": "ok"}
+    async def health() -> JSONResponse:
+        """Does the loop behind the notices turn?"""
+        stopped = app.state.turning.done()
+        return JSONResponse({"status": "stopped" if stopped else "ok"}, 503 if stopped else 200)
 
     control = APIRouter(prefix="/_standin")
     for part in (console, buyers, ledger, platform, trouble, people):

@@ -32,10 +32,14 @@ class Call:
     charset: str
 
 
-def parameters(query: bytes, body: bytes = b"") -> dict[str, str]:
-    """Query and form in one, decoded once in the charset they name; the query wins. Raises ``Refused``."""
-    named = _CHARSET.search(query) or _CHARSET.search(body)
-    codec = CODECS.get(named[1].decode().lower() if named else "utf-8", "utf-8")
+def parameters(query: bytes, body: bytes = b"", *, charset_in_query_only: bool = False) -> dict[str, str]:
+    """Query and form in one, decoded once in the charset they name; the query wins. Raises ``Refused``.
+
+    ``charset_in_query_only`` looks for the charset in the query alone and takes GBK when it is not there.
+    """
+    named = _CHARSET.search(query) or (None if charset_in_query_only else _CHARSET.search(body))
+    usual = "gbk" if charset_in_query_only else "utf-8"
+    codec = CODECS.get(named[1].decode().lower() if named else usual, "utf-8")
     found: dict[str, str] = {}
     for part in (body, query):
         text = part.decode("latin-1")

@@ -16,10 +16,11 @@ class Kind:
     arguments: dict[str, object] = field(default_factory=dict)
 
 
-BEFORE, AFTER, FORM, NOTICE, MONEY, BILL = "before", "after", "form", "notice", "money", "bill"
+READ, BEFORE, AFTER, FORM, NOTICE, MONEY, BILL = "read", "before", "after", "form", "notice", "money", "bill"
 KINDS = {
     kind.name: kind
     for kind in (
+        Kind("charset_in_query_only", READ, "a body whose charset is not named in the query is read as GBK"),
         Kind("timeout", BEFORE, "nothing is done, and the answer does not come for `seconds`", {"seconds": 30}),
         Kind("bad_gateway", BEFORE, "nothing is done; HTTP 502 with a page of HTML"),
         Kind("unavailable", BEFORE, "nothing is done; 20000 `isp.unknow-error`"),

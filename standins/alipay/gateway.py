@@ -37,7 +37,9 @@ class Gateway:
         given: dict[str, str] = {}
         self._world.settle()
         try:
-            given = parameters(request.scope["query_string"], await request.body())
+            body = await request.body()
+            strict = self._world.faults.take("charset_in_query_only") is not None
+            given = parameters(request.scope["query_string"], body, charset_in_query_only=strict)
             tolerance = self._world.timestamp_tolerance_seconds
             call = read(given, self._world.keyring, METHODS, self._world.clock.real(), tolerance)
         except Refused as refused:
@@ -62,8 +64,8 @@ class Gateway:
         node, late = node_of(call.method), None
         try:
             await self._strike(before)
-            late = self._take(call, AFTER)
             fields = self._run(call)
+            late = self._take(call, AFTER)
             await self._strike(late)
         except Refused as refused:
             node = "error_response" if call.method in WITHOUT_CODE else node

@@ -119,7 +119,7 @@ class Notifier:
         try:
             async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
                 answer = await client.post(url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return {"at": stamp(self._clock.now()), "error": type(error).__name__, "success": False}
         good = answer.status_code == 200 and answer.content == SUCCESS
         told = answer.content[:200].decode("utf-8", errors="replace")

@@ -76,7 +76,8 @@ class PostOffice:
             notice.due += timedelta(seconds=armed["notice_delay"].number_of("seconds"))
         if "notice_drop" in armed:
             notice.state = State.DROPPED
-        elif "notice_hold" in armed:
+            return
+        if "notice_hold" in armed:
             notice.state = State.HELD
         elif "notice_reorder" in armed:
             notice.state = State.HELD
