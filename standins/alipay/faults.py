@@ -21,7 +21,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("charset_in_query_only", READ, "a body whose charset is not named in the query is read as GBK"),
-        Kind("timeout", BEFORE, "nothing is done, and the answer does not come for `seconds`", {"seconds": 30}),
+        Kind("timeout", BEFORE, "nothing is done, and nothing comes for `seconds` (then HTTP 504)", {"seconds": 30}),
         Kind("bad_gateway", BEFORE, "nothing is done; HTTP 502 with a page of HTML"),
         Kind("unavailable", BEFORE, "nothing is done; 20000 `isp.unknow-error`"),
         Kind("call_limited", BEFORE, "nothing is done; 40005 `isv.app-call-limited`"),
@@ -33,7 +33,7 @@ KINDS = {
             {"code": "40004", "sub_code": "ACQ.SYSTEM_ERROR", "sub_msg": ""},
         ),
         Kind("unsigned_error", BEFORE, "nothing is done; `error_response` 40002 without a signature"),
-        Kind("timeout_after_commit", AFTER, "done, but the answer does not come for `seconds`", {"seconds": 30}),
+        Kind("timeout_after_commit", AFTER, "done, but nothing comes for `seconds` (then HTTP 504)", {"seconds": 30}),
         Kind("cut_short_after_commit", AFTER, "done, but the connection breaks in the middle of the answer"),
         Kind("bad_gateway_after_commit", AFTER, "done, but HTTP 502 with a page of HTML"),
         Kind("unavailable_after_commit", AFTER, "done, but 20000 `isp.unknow-error`"),

@@ -7,6 +7,7 @@ import secrets
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from standins.alipay import pages
 from standins.alipay.answers import Signer, node_of, render
@@ -24,6 +25,20 @@ _LOST = Refused("20000", "isp.unknow-error", "系统繁忙")
 
 class BadGateway(Exception):
     """Something before the gateway broke."""
+
+
+class TooLate(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class CutShort(Response):
+    """Half of a response, and the connection ends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A length that is not kept."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 class Gateway:
@@ -48,6 +63,8 @@ class Gateway:
             return await (self._browser(call) if call.method in BROWSER else self._server(call))
         except BadGateway:
             return HTMLResponse(pages.BAD_GATEWAY, status_code=502)
+        except TooLate:
+            return HTMLResponse(pages.TOO_LATE, status_code=504)
 
     async def _browser(self, call: Call) -> Response:
         try:
@@ -85,11 +102,11 @@ class Gateway:
         return self._world.faults.take(*names(where), method=call.method, out_trade_no=number)
 
     async def _strike(self, armed: Armed | None) -> None:
-        """What a fault does in place of an answer; raises ``Refused`` or ``BadGateway``."""
+        """What a fault does in place of an answer; raises ``Refused``, ``BadGateway``, ``TooLate``."""
         name = armed.kind.name.removesuffix("_after_commit") if armed else ""
         if armed and name == "timeout":
             await asyncio.sleep(armed.number_of("seconds"))
-            raise _LOST
+            raise TooLate
         if name == "bad_gateway":
             raise BadGateway
         if name in ("unavailable", "unsigned_error"):
@@ -125,7 +142,4 @@ class Gateway:
         content = text.encode(CODECS[charset])
         told = {"Content-Type": f"text/html;charset={'utf-8' if charset == 'utf-8' else 'GBK'}"}
         told["trace_id"] = secrets.token_hex(16)
-        if cut:
-            told["Content-Length"] = str(len(content))
-            content = content[: len(content) // 2]
-        return Response(content, headers=told)
+        return CutShort(content, headers=told) if cut else Response(content, headers=told)

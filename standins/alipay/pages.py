@@ -10,6 +10,7 @@ from standins.alipay.refusals import Refused
 from standins.alipay.trades import Status
 
 BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+TOO_LATE = BAD_GATEWAY.replace("502 Bad Gateway", "504 Gateway Time-out")
 _FRAME = """<!doctype html>
 <html lang="zh-CN">
 <head>

@@ -25,6 +25,7 @@ class PostOffice:
         self._numbers = count(1)
         self._series = secrets.token_hex(8)
         self._overtaken: list[Notice] = []
+        self._last: dict[str, Notice] = {}
         self.told: dict[str, dict[str, str]] = {}
         self.sent: dict[str, bytes] = {}
 
@@ -48,7 +49,8 @@ class PostOffice:
         body = notices.body(told, house.key)
         self.told[number], self.sent[number] = told, body
         genuine = self._queue(told, order.notify_url, body, event.status.value)
-        genuine.behind = before
+        genuine.behind = before or self._under_way(number)
+        self._last[number] = genuine
         self._bend(genuine, armed)
 
     def forge(self, kind: str, told: dict[str, str], house: House) -> bytes:
@@ -62,6 +64,14 @@ class PostOffice:
     def new_id(self) -> str:
         """A ``notify_id``."""
         return f"{self._clock.now():%Y%m%d}{self._series}{next(self._numbers):010d}"
+
+    def _under_way(self, number: str) -> Notice | None:
+        """The order's last notice when it leaves just now: two of a moment keep their order, unless a fault bends it."""
+        last = self._last.get(number)
+        leaves = last and (
+            last.state is State.SENDING or (last.state is State.WAITING and last.due <= self._clock.now())
+        )
+        return last if leaves else None
 
     def _forged(self, kind: str, told: dict[str, str], url: str, house: House) -> Notice:
         notice = self._queue(told, url, self.forge(kind, told, house), f"forged: {kind}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ def signed(key: rsa.RSAPrivateKey, parameters: dict[str, str], charset: str = "u
 def genuine(key: rsa.RSAPublicKey, text: bytes, signature: str) -> bool:
     try:
         key.verify(base64.b64decode(signature), text, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
+    except (InvalidSignature, binascii.Error):
         return False
     return True
 

@@ -94,7 +94,7 @@ def test_a_buyer_who_turns_back_leaves_a_waiting_trade_or_none(merchant: Merchan
     ("spoil", "sub_code"),
     [
         (lambda text: text.replace("9.90", "0.01"), "isv.invalid-signature"),
-        (lambda text: text.replace("app_id=9021000000000001", "app_id=9021000000000002"), "isv.invalid-app-id"),
+        (lambda text: text.replace("app_id=9021000000000001", "app_id=9021000000000008"), "isv.invalid-app-id"),
         (lambda text: text.replace("%2B", "%20").replace("sign=", "sign=A"), "isv.invalid-signature"),
         (lambda text: text.replace("sign_type=RSA2", "sign_type=RSA"), "isv.invalid-signature-type"),
     ],

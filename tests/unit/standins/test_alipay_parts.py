@@ -189,11 +189,11 @@ def test_tokens_expire_and_die_with_the_bond_between_a_person_and_an_app() -> No
 
     mine, theirs = tokens("me"), tokens("them")
     assert logins.person("app", mine, NOW).person.open_id == "me"
-    with pytest.raises(Refused, match="aop.auth-token-time-out"):
+    with pytest.raises(Refused, match=r"aop\.auth-token-time-out"):
         logins.person("app", mine, NOW + ACCESS_LIFE)
     assert logins.cut("app", open_id="me") is True
     assert logins.cut("app", open_id="me") is False
-    with pytest.raises(Refused, match="aop.invalid-auth-token"):
+    with pytest.raises(Refused, match=r"aop\.invalid-auth-token"):
         logins.person("app", mine, NOW)
     assert logins.person("app", theirs, NOW).person.open_id == "them"
 
