@@ -6,6 +6,7 @@ import io
 import zipfile
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +18,11 @@ from standins.alipay.bills import Bills, ready_at
 from standins.alipay.clock import BEIJING, StandinClock, parse_stamp, stamp
 from standins.alipay.faults import KINDS, Faults
 from standins.alipay.logins import ACCESS_LIFE, CODE_LIFE, Logins, Person
+from standins.alipay.notices import FORGERIES
 from standins.alipay.orders import Product, read_order
 from standins.alipay.refusals import Refused
 from standins.alipay.schedule import GAPS, gap_after
+from standins.alipay.settings import StandinSettings
 from standins.alipay.trades import Book, Buyer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=BEIJING)
@@ -201,3 +204,11 @@ def test_tokens_expire_and_die_with_the_bond_between_a_person_and_an_app() -> No
 def test_the_schedule_never_gets_faster_with_time() -> None:
     """Each gap is at least as long as the one before."""
     assert all(early <= late for early, late in pairwise(GAPS))
+
+
+def test_the_page_about_the_stand_in_knows_every_setting_fault_and_forgery() -> None:
+    """Each in a table's first column, faults and forgeries with the very sentence of the registry."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "alipay-standin.md").read_text("utf-8")
+    told = {(kind.name, kind.says) for kind in KINDS.values()} | {(name, says) for name, (says, _) in FORGERIES.items()}
+    assert not [name for name, says in told if f"| `{name}` | {says} |" not in page]
+    assert not [name for name in StandinSettings.model_fields if f"| `{name.upper()}` |" not in page]
