@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -113,9 +114,9 @@ class Notifier:
             await asyncio.wait_for(self._woken.wait(), None if seconds is None else max(seconds, 0.0))
         self._woken.clear()
 
-    async def post(self, url: str, body: bytes, charset: str = "utf-8") -> dict[str, object]:
+    async def post(self, url: str, body: bytes) -> dict[str, object]:
         """One send, outside of any schedule: the status and the beginning of the answer, or the kind of error."""
-        headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+        headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={_charset_of(body)}"}
         try:
             async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
                 answer = await client.post(url, content=body, headers=headers)
@@ -147,3 +148,7 @@ class Notifier:
 def _blocked(notice: Notice) -> bool:
     """Behind another one that was not sent once."""
     return bool(notice.behind and not notice.behind.answers and notice.behind.state is not State.DROPPED)
+
+
+def _charset_of(body: bytes) -> str:
+    return dict(parse_qsl(body.decode("ascii"), errors="replace")).get("charset", "utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -56,7 +56,6 @@ class Order:
     return_url: str = ""
     quit_url: str = ""
     charset: str = "utf-8"
-    asked: dict[str, object] = field(default_factory=dict)
 
     def expires(self, created: datetime) -> datetime:
         """When the trade closes unpaid: ``time_expire`` wins over the timeout, which starts at the trade's creation."""
@@ -95,7 +94,6 @@ def read_order(product: Product, app_id: str, seller_id: str, biz: dict[str, obj
             return_url=_url(common, "return_url"),
             quit_url=_text(biz, "quit_url", 400),
             charset=common.get("charset", "utf-8").lower(),
-            asked=biz,
         )
     except ValueError as error:
         raise business("ACQ.INVALID_PARAMETER", f"参数无效：{error}") from error

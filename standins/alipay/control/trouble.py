@@ -71,7 +71,7 @@ async def _again(world: World, asked: Again) -> dict[str, object]:
     if asked.new_notify_id:
         told = {**told, "notify_id": world.post_office.new_id()}
         body = notices.body(told, world.house(told["app_id"]).key)
-    return await world.notifier.post(notice.url, body, told["charset"])
+    return await world.notifier.post(notice.url, body)
 
 
 async def _forge(world: World, asked: Forgery) -> dict[str, object]:
@@ -79,7 +79,7 @@ async def _forge(world: World, asked: Forgery) -> dict[str, object]:
     body = world.post_office.forge(asked.kind, {**told, **asked.fields}, house)
     if not (asked.url or url):
         raise business("ACQ.INVALID_PARAMETER", "no notify_url")
-    return {**await world.notifier.post(asked.url or url, body, told["charset"]), "body": body.decode("ascii")}
+    return {**await world.notifier.post(asked.url or url, body), "body": body.decode("ascii")}
 
 
 def _news(world: World, out_trade_no: str) -> tuple[House, dict[str, str], str]:

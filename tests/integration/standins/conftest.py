@@ -31,6 +31,7 @@ class Receiver:
     url: str
     forms: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
     answers: list[tuple[int, bytes]] = field(default_factory=list)
 
     def of(self, number: str) -> list[dict[str, str]]:
@@ -108,6 +109,7 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             charset = dict(parse_qsl(body.decode())).get("charset", "utf-8")
             made.bodies.append(body)
+            made.kinds.append(self.headers["Content-Type"])
             status, answer = made.answers.pop(0) if made.answers else (200, b"success")
             made.forms.append(dict(parse_qsl(body.decode(), keep_blank_values=True, encoding=charset)))
             self.send_response(status)

@@ -170,6 +170,7 @@ def test_a_notice_can_be_written_in_gbk(
     merchant.control("POST", "buyer/pay", {"out_trade_no": number})
     [notice] = receiver.wait(number)
     assert (notice["charset"], notice["subject"]) == ("gbk", "证件照 1寸")
+    assert receiver.kinds == ["application/x-www-form-urlencoded; charset=gbk"]
     assert notice_is_genuine(merchant.alipay(), notice)
 
 
