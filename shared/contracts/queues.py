@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import auth, imaging, retention
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Command, Event
 
 EVENTS_EXCHANGE = "pocketid.events"
@@ -44,13 +44,24 @@ class Listener:
 
 AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataRemoved))
 IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested,))
+IMAGING_UNLOCKS = Listener("imaging.unlocks", (payments.PhotoUnlocked, payments.PhotoLocked))
+PAYMENTS_PURGES = Listener("payments.purges", (retention.PurgeRequested,))
 RETENTION_PURGES = Listener(
-    "retention.purges", (auth.SubjectFenced, auth.SubjectPurged, auth.GuestReplaced, imaging.SubjectPurged)
+    "retention.purges",
+    (auth.SubjectFenced, auth.SubjectPurged, auth.GuestReplaced, imaging.SubjectPurged, payments.SubjectPurged),
 )
 MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
 MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))
 
-LISTENERS: tuple[Listener, ...] = (AUTH_PURGES, IMAGING_PURGES, RETENTION_PURGES, MATTE_PAID, MATTE_FREE)
+LISTENERS: tuple[Listener, ...] = (
+    AUTH_PURGES,
+    IMAGING_PURGES,
+    IMAGING_UNLOCKS,
+    PAYMENTS_PURGES,
+    RETENTION_PURGES,
+    MATTE_PAID,
+    MATTE_FREE,
+)
 
 RENDER_QUEUE = "imaging.render"
 """Render requests for any worker; transient messages that expire with their caller's patience."""

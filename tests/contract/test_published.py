@@ -111,4 +111,4 @@ def test_types_name_their_sender_and_version() -> None:
         assert version.startswith("v")
         assert issubclass(kind, Message)
         if issubclass(kind, Event):
-            assert verb.endswith(("ed", "ready")), f"{name}: an event is in the past tense"
+            assert verb.endswith(("ed", "ready", "paid")), f"{name}: an event is in the past tense"

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, auth, imaging, known_types, retention
+from shared.contracts import Message, auth, imaging, known_types, payments, retention
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,6 +24,12 @@ EXAMPLES: dict[str, Any] = {
     "reason": "stash_wiped",
     "reasons": ["no_face"],
     "counts": {"photos": 2, "objects": 5},
+    "order_id": "01980000-0000-7000-8000-0000000000ee",
+    "product": "hd-photo",
+    "refunded": 690,
+    "revision": 3,
+    "scopes": ["photo"],
+    "kept": {"orders": 1},
 }
 """One fixed value a field; a new field of a new message needs one here."""
 
@@ -36,7 +42,9 @@ def example_of(kind: type[Message], *, bare: bool) -> Message:
 
 def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
-    declared = [kind for module in (auth, imaging, retention) for kind in vars(module).values() if _is_call(kind)]
+    declared = [
+        kind for module in (auth, imaging, payments, retention) for kind in vars(module).values() if _is_call(kind)
+    ]
     return {f"{kind.service}.{kind.method}": kind for kind in declared}
 
 
