@@ -54,7 +54,9 @@ class Source:
 def sources(*folders: str) -> tuple[Source, ...]:
     """The Python files below these folders (default: the whole product)."""
     found = [
-        path for folder in folders or ("shared", "services", "cli") for path in sorted((ROOT / folder).rglob("*.py"))
+        path
+        for folder in folders or ("shared", "services", "cli", "standins")
+        for path in sorted((ROOT / folder).rglob("*.py"))
     ]
     return tuple(Source(path, text := path.read_text("utf-8"), ast.parse(text, str(path))) for path in found)
 

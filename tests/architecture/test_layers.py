@@ -103,6 +103,18 @@ def test_nothing_of_the_product_imports_tests(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", sources("shared", "services", "cli"), ids=by_name)
+def test_nothing_of_the_product_imports_a_stand_in(source: Source) -> None:
+    """The two meet on the wire only: a shared mistake would not be seen."""
+    assert "standins" not in tops(source)
+
+
+@pytest.mark.parametrize("source", sources("standins"), ids=by_name)
+def test_a_stand_in_imports_nothing_of_the_product(source: Source) -> None:
+    """Written from the protocol's facts alone."""
+    assert not tops(source) & {"shared", "services", "cli", "tests", "pytest", "hypothesis"}
+
+
+@pytest.mark.parametrize("source", sources("shared", "services", "cli"), ids=by_name)
 def test_nameko_and_eventlet_stay_at_the_rim(source: Source) -> None:
     """So that the rim could be replaced in a day."""
     rim = source.name.startswith("shared/host/") or source.name.endswith(("/service.py", "/__main__.py"))
