@@ -150,7 +150,9 @@ class Dice:
             ("auth.purges", retention.PurgeRequested): lambda m: auth_cases.fence_for_purge(m, world.auth.parts),
             ("auth.purges", retention.DataRemoved): lambda m: auth_cases.forget_subject(m, world.auth.parts),
             ("imaging.purges", retention.PurgeRequested): lambda m: imaging_cases.purge_subject(m, world.imaging.parts),
-            ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(m, world.payments.parts),
+            ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(
+                m, world.payments.parts
+            ),
             ("retention.purges", payments.SubjectPurged): lambda m: retention_cases.hear_report(
                 m, world.retention.parts
             ),

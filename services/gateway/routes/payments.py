@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
 from services.gateway.problems import language_of
@@ -63,6 +63,12 @@ class Pay(BaseModel):
     order_string: str | None = None
     url: str | None = None
     qr: str | None = None
+
+    @model_serializer
+    def _just_one(self) -> dict[str, str]:
+        """Only what there is."""
+        ways = {"order_string": self.order_string, "url": self.url, "qr": self.qr}
+        return {way: value for way, value in ways.items() if value is not None}
 
 
 class RefundAnswer(BaseModel):
