@@ -21,6 +21,7 @@ from shared.crypto.signing import BadSignature, public_keys, verify
 
 SAMPLE = REPOSITORY / "tests" / "portraits" / "astronaut.jpg"
 ORDER = {"spec": "one-inch", "background": "blue"}
+PRODUCT = "hd-photo"
 CERTIFICATE_KIND = "purge-certificate+jwt"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -34,8 +35,11 @@ class PhotoRefused(JourneyEnded):
     """The photo cannot be used; the message says why."""
 
 
-def take_journey(gateway: str, photo: Path | None, folder: Path, steps: Steps | None = None) -> Path:
-    """Take ``photo`` (by default the sample portrait) through the whole journey; the finished ID photo's path.
+def take_journey(
+    gateway: str, photo: Path | None, folder: Path, steps: Steps | None = None, standin: str | None = None
+) -> Path:
+    """Take ``photo`` (by default the sample portrait) through the whole journey; the finished ID photo's path (its
+    preview's where it would have to be paid for with real money). ``standin`` is where a pretended Alipay takes payments.
 
     Raises :class:`PhotoRefused` when the photo cannot be used (the stash is wiped then too), :class:`JourneyEnded` when
     the system does not do as it promises.
@@ -48,8 +52,14 @@ def take_journey(gateway: str, photo: Path | None, folder: Path, steps: Steps | 
         try:
             with steps.step("photo uploaded, sealed, analysed"):
                 photo_id = journey.upload(photo or SAMPLE)
-            with steps.step("ID photo rendered and downloaded"):
-                path = journey.render(photo_id, folder)
+            with steps.step("ID photo rendered"):
+                render = journey.render(photo_id, folder)
+            if not render["unlocked"] and standin is not None:
+                with steps.step("paid through the Alipay stand-in"):
+                    journey.buy(photo_id, standin)
+                render["unlocked"] = True
+            with steps.step("ID photo downloaded" if render["unlocked"] else "only previewed: it is not paid for"):
+                path = journey.download(render, folder)
             steps.say(f"  {path}")
         finally:
             with steps.step("stash wiped and certified"):
@@ -81,15 +91,29 @@ class _Journey:
                 raise PhotoRefused(f"this photo cannot be used: {self._reasons(photo_id) or name}")
         raise JourneyEnded("the event stream ended before the photo was ready")
 
-    def render(self, photo_id: str, folder: Path) -> Path:
+    def render(self, photo_id: str, folder: Path) -> dict[str, Any]:
         render = self._ask("POST", f"/v1/photos/{photo_id}/renders", json=ORDER, headers=_once())
         preview = self._get(f"/v1/renders/{render['render_id']}/preview")
-        finished = self._get(f"/v1/renders/{render['render_id']}/file")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "preview.jpg").write_bytes(preview)
-        path = folder / f"{ORDER['spec']}-{ORDER['background']}.jpg"
-        path.write_bytes(finished)
         self._steps.say(f"  {render['width']} x {render['height']} px, {render['kb']} KB")
+        return render
+
+    def buy(self, photo_id: str, standin: str) -> None:
+        body = {"product": PRODUCT, "photo_id": photo_id, "channel": "app"}
+        order = self._ask("POST", "/v1/orders", json=body, headers=_once())
+        paid = self._client.post(f"{standin}/_standin/wallet/pay", json=order["pay"])
+        if paid.is_error:
+            raise JourneyEnded(f"the stand-in answered {paid.status_code}: {paid.text[:300]}")
+        path = f"/v1/orders/{order['order_id']}"
+        _wait_for(lambda: bool(self._ask("GET", path)["status"] == "paid"), "the order was not paid")
+        self._steps.say(f"  {order['name']}: {order['amount'] // 100}.{order['amount'] % 100:02d} yuan (pretended)")
+
+    def download(self, render: dict[str, Any], folder: Path) -> Path:
+        if not render["unlocked"]:
+            return folder / "preview.jpg"
+        path = folder / f"{ORDER['spec']}-{ORDER['background']}.jpg"
+        path.write_bytes(self._get(f"/v1/renders/{render['render_id']}/file"))
         return path
 
     def wipe(self) -> dict[str, Any]:
@@ -100,7 +124,7 @@ class _Journey:
             progress.update(self._ask("GET", f"/v1/purges/{receipt}"))
             return progress["status"] in {"completed", "stuck"}
 
-        _wait_for(is_settled)
+        _wait_for(is_settled, "the purge did not end")
         if progress["status"] != "completed":
             raise JourneyEnded(f"the purge is {progress['status']}; see: pocketid purge show")
         keys = public_keys(self._ask("GET", "/.well-known/purge-certificate-keys.json")["keys"])
@@ -174,9 +198,9 @@ def _once() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
+def _wait_for(condition: Callable[[], bool], trouble: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise JourneyEnded(f"the purge did not end within {PATIENCE_SECONDS:.0f} s")
+            raise JourneyEnded(f"{trouble} within {PATIENCE_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)

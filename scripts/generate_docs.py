@@ -29,13 +29,14 @@ PROCESSES: tuple[tuple[str, type[Settings]], ...] = (
     ("relay", BrokerSettings),
 )
 NOTES = {
-    "profile": "Told to every process; in `production` no login provider is called without TLS.",
+    "profile": "Told to every process; in `production` no login provider is called without TLS, and payments refuses a stand-in.",
     "health_host": "The gateway answers these pages on its own address.",
     "health_port": "The gateway answers these pages on its own port.",
     "auth_dsn": "Also needed by auth's relay.",
     "imaging_dsn": "Also needed by imaging's relay.",
     "retention_dsn": "Also needed by retention's relay.",
-    "unlock_policy": "With `paid` no file can be unlocked yet: there are no payments.",
+    "payments_dsn": "Also needed by payments' relay.",
+    "alipay_gateway": "The local launcher starts a stand-in, unless you give this.",
     "weights_dir": "Set-up and `pocketid make` read it, too.",
 }
 """What a setting's own description does not say."""
@@ -51,7 +52,7 @@ in the environment wins. These are read by the launcher alone:
 | `POCKETID_RUN_DIR` | `.run` beside the code | where all local state lies |
 | `POCKETID_ADMIN_DSN` | our own PostgreSQL | a server of yours, as a role that may create roles and databases |
 
-`POCKETID_AMQP_URL`, `POCKETID_S3_ENDPOINT` (with its keys), or all three `POCKETID_<SERVICE>_DSN` likewise replace our own
+`POCKETID_AMQP_URL`, `POCKETID_S3_ENDPOINT` (with its keys), or all `POCKETID_<SERVICE>_DSN` likewise replace our own
 broker, store or databases by yours.
 """
 
@@ -126,6 +127,7 @@ def openapi() -> dict[str, Any]:
         s3_secret_key=SecretStr("unused"),
         master_keys=SecretStr(f"k:{key}"),
         device_pepper=SecretStr(key),
+        notice_key=SecretStr(key),
     )
     return create_app(settings).openapi()
 

@@ -26,7 +26,7 @@ from cli.launcher.program import Program
 from cli.launcher.run_folder import RunFolder
 from shared.db.migrate import migrate, migrations_of
 
-SERVICES = ("auth", "imaging", "retention")
+SERVICES = ("auth", "imaging", "payments", "retention")
 P = TypeVar("P", bound=Part)
 
 

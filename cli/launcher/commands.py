@@ -103,9 +103,10 @@ def run(
     was_up = system.is_up()
     try:
         _or_exit(lambda: system.up(Steps()))
-        gateway = str(overview(system)["gateway"])
+        view = overview(system)
+        gateway, standin = str(view["gateway"]), view["alipay_standin"]
         try:
-            _or_exit(lambda: take_journey(gateway, photo, system.folder.journey), PhotoRefused)
+            _or_exit(lambda: take_journey(gateway, photo, system.folder.journey, standin=standin), PhotoRefused)
         except PhotoRefused as refused:
             typer.echo(f"pocketid: {refused}", err=True)
         typer.echo(f"\nServing {gateway} (API: {gateway}/docs). Ctrl-C stops it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from cli.launcher.alipay import STANDIN
 from cli.launcher.errors import NotUp
 from cli.launcher.ports import LOOPBACK
 from cli.launcher.processes import DATABASES
@@ -31,7 +32,7 @@ def overview(system: System) -> dict[str, Any]:
             "bucket": settings["POCKETID_S3_BUCKET"],
         },
         "logs": str(system.folder.logs),
-        "alipay_standin": None,
+        "alipay_standin": f"http://{LOOPBACK}:{ports[STANDIN]}" if STANDIN in states else None,
         "pids": {name: [state.pid] for name, state in states.items() if state.pid},
         "run_dir": str(system.folder.root),
         "admin_dsn": settings.get("POCKETID_ADMIN_DSN"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cli.launcher import broker, postgres, store
+from cli.launcher import alipay, broker, postgres, store
 from cli.launcher.databases import service_dsns
 from cli.launcher.errors import LauncherError
 from cli.launcher.parts import Part, Site
@@ -35,8 +35,11 @@ class Plan:
 def make_plan(folder: RunFolder, environ: Mapping[str, str], table: tuple[Service, ...]) -> Plan:
     """Choose parts, ports and settings for a start; raises when the user's own port is taken."""
     health = [health_port_name(service) for service in table if not service.own_port]
-    ports = assign(folder, [*_ports_of_parts(environ), *health])
-    parts = _parts(Site(folder, ports), environ)
+    sells = any(service.name == "payments" for service in table)
+    own_ports = [*_ports_of_parts(environ), *(alipay.PORTS if sells else ())]
+    ports = assign(folder, [*own_ports, *health])
+    site = Site(folder, ports)
+    parts = _parts(site, environ) + ((alipay.alipay_part(site, environ),) if sells else ())
     found = {name: value for part in parts for name, value in part.settings().items()}
     admin_dsn = (
         None if _gives_every_database(environ) else environ.get("POCKETID_ADMIN_DSN") or found["POCKETID_ADMIN_DSN"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cli.launcher.ports import LOOPBACK
 from cli.launcher.program import DOOR, SERVICES, Program
 
-DATABASES = ("auth", "imaging", "retention")
+DATABASES = ("auth", "imaging", "payments", "retention")
 """Services with a database; database and role have the service's name."""
 
 STORE = ("POCKETID_S3_ENDPOINT", "POCKETID_S3_ACCESS_KEY", "POCKETID_S3_SECRET_KEY", "POCKETID_S3_BUCKET")
@@ -30,7 +30,23 @@ RETENTION = (
     "POCKETID_CERTIFICATE_SIGNING_KEYS",
     *STORE,
 )
-GATEWAY = ("POCKETID_PORT", "POCKETID_MASTER_KEYS", "POCKETID_DEVICE_PEPPER", *STORE)
+PAYMENTS = (
+    "POCKETID_PAYMENTS_DSN",
+    "POCKETID_TOMBSTONE_KEY",
+    "POCKETID_NOTICE_KEY",
+    "POCKETID_ORDER_MINUTES",
+    "POCKETID_ALIPAY_GATEWAY",
+    "POCKETID_ALIPAY_APP_ID",
+    "POCKETID_ALIPAY_SELLER_ID",
+    "POCKETID_ALIPAY_PRIVATE_KEY_FILE",
+    "POCKETID_ALIPAY_PUBLIC_KEY_FILE",
+    "POCKETID_ALIPAY_APP_CERTIFICATE_FILE",
+    "POCKETID_ALIPAY_CERTIFICATE_FILE",
+    "POCKETID_ALIPAY_ROOT_CERTIFICATE_FILE",
+    "POCKETID_ALIPAY_NOTIFY_URL",
+    "POCKETID_ALIPAY_RETURN_URL",
+)
+GATEWAY = ("POCKETID_PORT", "POCKETID_MASTER_KEYS", "POCKETID_DEVICE_PEPPER", "POCKETID_NOTICE_KEY", *STORE)
 
 OF_THE_LAUNCHER = ("POCKETID_RUN_DIR", "POCKETID_ADMIN_DSN", "POCKETID_PROCESS", "POCKETID_HEALTH_PORT")
 """Settings that no process inherits: they are the launcher's own, or differ from process to process."""
@@ -53,11 +69,13 @@ class Service:
 TABLE = (
     Service("auth", ("services.auth",), AUTH),
     Service("imaging", ("services.imaging",), IMAGING),
+    Service("payments", ("services.payments",), PAYMENTS),
     Service("retention", ("services.retention",), RETENTION),
     Service("worker-1", ("services.imaging.worker",), WORKER),
     Service("worker-2", ("services.imaging.worker",), WORKER),
     Service("auth-relay", ("shared.messaging.relay", "auth"), ("POCKETID_AUTH_DSN",)),
     Service("imaging-relay", ("shared.messaging.relay", "imaging"), ("POCKETID_IMAGING_DSN",)),
+    Service("payments-relay", ("shared.messaging.relay", "payments"), ("POCKETID_PAYMENTS_DSN",)),
     Service("retention-relay", ("shared.messaging.relay", "retention"), ("POCKETID_RETENTION_DSN",)),
     Service("gateway", ("services.gateway",), GATEWAY, stage=DOOR, own_port="POCKETID_PORT"),
 )
@@ -90,5 +108,5 @@ def health_port_name(service: Service) -> str:
 
 def others(settings: Iterable[str]) -> set[str]:
     """The settings that no process was promised and no other must not see: everybody gets them."""
-    named = {*EVERY_PROCESS, *AUTH, *WORKER, *RETENTION, *GATEWAY, *OF_THE_LAUNCHER}
+    named = {*EVERY_PROCESS, *AUTH, *WORKER, *RETENTION, *PAYMENTS, *GATEWAY, *OF_THE_LAUNCHER}
     return {name for name in settings if name.startswith("POCKETID_") and name not in named}

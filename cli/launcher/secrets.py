@@ -40,6 +40,7 @@ KEYS: dict[str, Callable[[], str]] = {
     "POCKETID_IDENTITY_PEPPER": key,
     "POCKETID_TOMBSTONE_KEY": key,
     "POCKETID_RECEIPT_KEY": key,
+    "POCKETID_NOTICE_KEY": key,
 }
 """Settings that are generated secrets, and how each is made."""
 

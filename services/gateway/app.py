@@ -18,7 +18,18 @@ from services.gateway.body_limit import BodyLimit
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
-from services.gateway.routes import accounts, capabilities, catalogue, events, guests, me, photos, purges, renders
+from services.gateway.routes import (
+    accounts,
+    capabilities,
+    catalogue,
+    events,
+    guests,
+    me,
+    payments,
+    photos,
+    purges,
+    renders,
+)
 from services.gateway.stream import Hub
 from shared.contracts import Message, auth
 from shared.crypto import Keyring
@@ -45,7 +56,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
-    for module in (guests, accounts, me, photos, renders, purges, events, catalogue, capabilities):
+    for module in (guests, accounts, me, photos, renders, payments, purges, events, catalogue, capabilities):
         app.include_router(module.router)
     app.middleware("http")(_observed)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))

@@ -17,7 +17,7 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 
-from shared.contracts import Message, auth, decode, imaging, retention
+from shared.contracts import Message, auth, decode, imaging, payments, retention
 from shared.contracts.base import UndecodableMessage
 from shared.contracts.queues import EVENTS_EXCHANGE
 from shared.kernel import log
@@ -34,6 +34,8 @@ HEARD: tuple[type[Message], ...] = (
     imaging.PhotoReady,
     imaging.PhotoRejected,
     imaging.PhotoFailed,
+    payments.OrderPaid,
+    payments.OrderRefunded,
     retention.PurgeCompleted,
 )
 
@@ -105,6 +107,8 @@ def shown(message: Message) -> ServerEvent | None:
         fields["photo_id"] = str(message.photo_id)
         if isinstance(message, imaging.PhotoRejected):
             fields["reasons"] = message.reasons
+    elif isinstance(message, (payments.OrderPaid, payments.OrderRefunded)):
+        fields |= message.model_dump(mode="json", exclude={"message_id", "at", "subject_id"})
     elif isinstance(message, retention.PurgeCompleted):
         fields["purge_id"] = str(message.purge_id)
     else:
@@ -121,6 +125,16 @@ def from_state(photo: imaging.PhotoState) -> ServerEvent | None:
     if photo.status == "rejected":
         fields["reasons"] = list(photo.reasons)
     return ServerEvent(photo.event_id, f"photo.{photo.status}", fields)
+
+
+def from_order(order: payments.OrderState) -> ServerEvent | None:
+    """The event that an order's present state was last said with."""
+    if order.event_id is None:
+        return None
+    if order.refunded:
+        fields = {"order_id": str(order.order_id), "refunded": order.refunded}
+        return ServerEvent(order.event_id, "order.refunded", fields)
+    return ServerEvent(order.event_id, "order.paid", {"order_id": str(order.order_id), "product": order.product})
 
 
 def _offer(queue: asyncio.Queue[ServerEvent | None], event: ServerEvent | None) -> None:

@@ -25,8 +25,14 @@ class ImagingTransaction(EveryTransaction, Protocol):
     def photo(self, photo_id: UUID) -> Photo | None:
         """A photo by id, held until this transaction ends."""
 
+    def photo_seen(self, photo_id: UUID) -> Photo | None:
+        """A photo by id, not held: a worker's change of it need not be waited for."""
+
     def save_photo(self, photo: Photo) -> None:
         """A photo's new state, reasons, analysis and event."""
+
+    def save_unlock(self, photo: Photo) -> None:
+        """What of a photo may be downloaded, by its own revision."""
 
     def delete_photo(self, photo_id: UUID) -> None:
         """Delete the rows of a photo, its renders and objects."""

@@ -32,7 +32,8 @@ def make_render(call: contract.MakeRender, parts: WorkerParts) -> contract.Rende
         if before is not None:
             return before
         photo = _renderable(tx.photo(call.photo_id), call)
-        render = Render(new_id(), photo.photo_id, photo.subject_id, False, parts.clock())
+        is_sheet = call.order.get("sheet") is not None
+        render = Render(new_id(), photo.photo_id, photo.subject_id, False, parts.clock(), sheet=is_sheet)
         tx.add_render(render)
         tx.register_object(render.file_key, photo)
         tx.register_object(render.preview_key, photo)
@@ -66,7 +67,7 @@ def _answered_before(
     render = tx.render(UUID(before["render_id"]))
     if render is None:
         raise NotFound("the render of this idempotency key is deleted")
-    return shown_render(render, parts.unlock_policy)
+    return shown_render(render, tx.photo_seen(render.photo_id), parts.unlock_policy)
 
 
 def _renderable(photo: Photo | None, call: contract.MakeRender) -> Photo:
@@ -109,14 +110,14 @@ def _keep(render: Render, call: contract.MakeRender, parts: WorkerParts) -> cont
         before = _answered_before(call, parts, tx)
         if before is not None:
             return before
-        _renderable(tx.photo(call.photo_id), call)
+        photo = _renderable(tx.photo(call.photo_id), call)
         if tx.render(render.render_id) is None:
             raise NotFound("swept away: it took too long")
         tx.save_render(render)
         if call.idempotency_key:
             answer = {"render_id": str(render.render_id)}
             tx.remember(_scope(call), call.idempotency_key, call.fingerprint, call.subject_id, answer)
-        return shown_render(render, parts.unlock_policy)
+        return shown_render(render, photo, parts.unlock_policy)
 
 
 def _refuse_what_is_gone(call: contract.MakeRender, parts: WorkerParts) -> None:

@@ -6,9 +6,9 @@ from nameko.timer import timer
 
 from services.imaging import use_cases
 from services.imaging.ports import ImagingParts
-from shared.contracts import auth, imaging, retention
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Done
-from shared.contracts.queues import IMAGING_PURGES
+from shared.contracts.queues import IMAGING_PURGES, IMAGING_UNLOCKS
 from shared.host.answering import answers
 from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
@@ -74,6 +74,16 @@ class ImagingService:
     def stop_processing(self, event: auth.ConsentWithdrawn) -> None:
         """An account no longer agrees: its photos go."""
         use_cases.stop_processing(event, self.parts)
+
+    @listens_to(IMAGING_UNLOCKS, payments.PhotoUnlocked)
+    def hear_unlocked(self, event: payments.PhotoUnlocked) -> None:
+        """A photo's files may be downloaded."""
+        use_cases.hear_unlock(event, self.parts)
+
+    @listens_to(IMAGING_UNLOCKS, payments.PhotoLocked)
+    def hear_locked(self, event: payments.PhotoLocked) -> None:
+        """A refund took that back."""
+        use_cases.hear_unlock(event, self.parts)
 
     @timer(interval=60)
     @quietly

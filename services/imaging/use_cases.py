@@ -6,13 +6,13 @@ from base64 import b64encode
 from dataclasses import replace
 from uuid import UUID
 
-from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, move
+from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, is_unlocked, move
 from services.imaging.ports import ImagingParts, ImagingTransaction
 from services.imaging.specs import catalogue
-from shared.contracts import auth, retention
+from shared.contracts import auth, payments, retention
 from shared.contracts import imaging as contract
 from shared.contracts.base import Done
-from shared.contracts.queues import IMAGING_PURGES, MATTE_FREE
+from shared.contracts.queues import IMAGING_PURGES, IMAGING_UNLOCKS, MATTE_FREE
 from shared.kernel.errors import NotFound, NotReady
 from shared.kernel.ids import milliseconds_of
 from shared.storage import subject_prefix
@@ -112,7 +112,22 @@ def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.Ren
         render = tx.render(request.render_id)
         if render is None or render.subject_id != request.subject_id:
             raise NotFound("render")
-        return shown_render(render, parts.unlock_policy)
+        return shown_render(render, tx.photo_seen(render.photo_id), parts.unlock_policy)
+
+
+def hear_unlock(event: payments.PhotoUnlocked | payments.PhotoLocked, parts: ImagingParts) -> None:
+    """Payments says what of a photo may be downloaded; what is older than what is known, or about no photo, is nothing."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(event.subject_id)
+        photo = tx.photo(event.photo_id)
+        if not tx.first_time(IMAGING_UNLOCKS.queue, event.message_id) or photo is None:
+            return
+        if photo.subject_id == event.subject_id and photo.unlock_revision < event.revision:
+            scopes = tuple(sorted(event.scopes))
+            unlocked_at = parts.clock() if scopes else None
+            tx.save_unlock(
+                replace(photo, unlock_revision=event.revision, unlocked_scopes=scopes, unlocked_at=unlocked_at)
+            )
 
 
 def find_specs(request: contract.FindSpecs) -> contract.SpecList:
@@ -197,18 +212,19 @@ def shown(photo: Photo) -> contract.PhotoState:
     )
 
 
-def shown_render(render: Render, unlock_policy: str) -> contract.RenderState:
+def shown_render(render: Render, photo: Photo | None, unlock_policy: str) -> contract.RenderState:
     """A render as the contract tells it; raises ``not_ready`` while it is being made."""
     if not render.ready or render.facts is None:
         raise NotReady("render")
     return contract.RenderState(
         render_id=render.render_id,
         photo_id=render.photo_id,
-        unlocked=unlock_policy == "free",
+        unlocked=is_unlocked(render, photo, unlock_policy),
         file_key=render.file_key,
         preview_key=render.preview_key,
         facts=b64encode(render.facts).decode(),
         created_at=render.created_at,
+        sheet=render.sheet,
     )
 
 

@@ -6,7 +6,7 @@ from nameko.timer import timer
 
 from services.retention import use_cases
 from services.retention.ports import RetentionParts
-from shared.contracts import auth, imaging, retention
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.queues import RETENTION_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
@@ -87,6 +87,11 @@ class RetentionService:
     @listens_to(RETENTION_PURGES, imaging.SubjectPurged)
     def hear_imaging(self, event: imaging.SubjectPurged) -> None:
         """Imaging has deleted what it had."""
+        use_cases.hear_report(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, payments.SubjectPurged)
+    def hear_payments(self, event: payments.SubjectPurged) -> None:
+        """Payments no longer knows whose the orders were."""
         use_cases.hear_report(event, self.parts)
 
     @listens_to(RETENTION_PURGES, auth.SubjectPurged)

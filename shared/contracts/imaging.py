@@ -166,6 +166,8 @@ class RenderState(Answer):
     preview_key: str
     facts: str
     created_at: datetime
+    sheet: bool = False
+    """Whether it is a sheet of several photos, which is unlocked apart."""
 
 
 class GetRender(Call[RenderState]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import auth, imaging, retention
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Command, Event
 
 EVENTS_EXCHANGE = "pocketid.events"
@@ -44,6 +44,8 @@ class Listener:
 
 AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataRemoved))
 IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested, auth.ConsentWithdrawn))
+IMAGING_UNLOCKS = Listener("imaging.unlocks", (payments.PhotoUnlocked, payments.PhotoLocked))
+PAYMENTS_PURGES = Listener("payments.purges", (retention.PurgeRequested,))
 RETENTION_PURGES = Listener(
     "retention.purges",
     (
@@ -55,12 +57,21 @@ RETENTION_PURGES = Listener(
         auth.AccountAbandoned,
         auth.ConsentWithdrawn,
         imaging.SubjectPurged,
+        payments.SubjectPurged,
     ),
 )
 MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
 MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))
 
-LISTENERS: tuple[Listener, ...] = (AUTH_PURGES, IMAGING_PURGES, RETENTION_PURGES, MATTE_PAID, MATTE_FREE)
+LISTENERS: tuple[Listener, ...] = (
+    AUTH_PURGES,
+    IMAGING_PURGES,
+    IMAGING_UNLOCKS,
+    PAYMENTS_PURGES,
+    RETENTION_PURGES,
+    MATTE_PAID,
+    MATTE_FREE,
+)
 
 RENDER_QUEUE = "imaging.render"
 """Render requests for any worker; transient messages that expire with their caller's patience."""

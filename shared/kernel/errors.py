@@ -22,6 +22,9 @@ class Code(StrEnum):
     CONFLICT = "conflict"
     NOT_READY = "not_ready"
     PAYMENT_REQUIRED = "payment_required"
+    ALREADY_UNLOCKED = "already_unlocked"
+    CREDIT_USED = "credit_used"
+    NO_CREDIT = "no_credit"
     TOO_MANY_REQUESTS = "too_many_requests"
     # who asks
     UNAUTHENTICATED = "unauthenticated"
@@ -92,6 +95,11 @@ MEANINGS: dict[Code, Meaning] = {
     Code.CONFLICT: Meaning(409, False, "当前状态不允许这个操作", "The present state does not allow this"),
     Code.NOT_READY: Meaning(409, True, "照片还在处理中，请稍候", "The photo is still being processed"),
     Code.PAYMENT_REQUIRED: Meaning(402, False, "付款后即可下载", "Payment is needed before the download"),
+    Code.ALREADY_UNLOCKED: Meaning(409, False, "这张照片已经解锁，不用再付款", "This photo is unlocked already"),
+    Code.CREDIT_USED: Meaning(
+        409, False, "已使用的次数或会员不能退款", "What was bought has been used and cannot be refunded"
+    ),
+    Code.NO_CREDIT: Meaning(402, False, "没有可用的次数，请先购买", "There is no credit left, buy some first"),
     Code.TOO_MANY_REQUESTS: Meaning(429, True, "请求太频繁，请稍后再试", "Too many requests, try again later"),
     Code.UNAUTHENTICATED: Meaning(401, False, "请先登录", "A valid access token is needed"),
     Code.TOKEN_EXPIRED: Meaning(401, False, "登录已过期，请刷新", "The access token has expired, refresh it"),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from shared.kernel.base_settings import Settings as Settings
 from shared.kernel.login_settings import LoginSettings as LoginSettings
@@ -141,7 +142,7 @@ class ImagingSettings(BrokerSettings, StoreSettings, TombstoneSettings):
         600, description="an upload not finished by then is swept away"
     )
     unlock_policy: Literal["free", "paid"] = Field(
-        "free", description="`paid` keeps a render's file behind an entitlement"
+        "paid", description="`paid` keeps a render's file behind an entitlement; `free` unlocks everything"
     )
 
 
@@ -185,7 +186,66 @@ class RetentionSettings(BrokerSettings, StoreSettings, TombstoneSettings):
         return value
 
 
-class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings):
+class NoticeKeySettings(Settings):
+    """Who passes on, or reads, what Alipay notifies: it names the buyer, and travels sealed."""
+
+    notice_key: SecretStr = Field(description="base64(32 bytes); seals notices between the gateway and payments")
+
+    @field_validator("notice_key")
+    @classmethod
+    def _parses_notice_key(cls, value: SecretStr) -> SecretStr:
+        one_key(value)
+        return value
+
+
+class AlipaySettings(Settings):
+    """Our account at Alipay. Its sandbox, or production, are other values of these and nothing else."""
+
+    alipay_gateway: str = Field(
+        "https://openapi.alipay.com/gateway.do", description="Alipay's gateway; its sandbox's, or a stand-in's"
+    )
+    alipay_app_id: str = Field(description="our app at Alipay, 16 digits")
+    alipay_seller_id: str = Field(description="our merchant number (PID) at Alipay, `2088...`")
+    alipay_private_key_file: Path = Field(description="file with the app's private key: PEM, or bare Base64")
+    alipay_public_key_file: Path | None = Field(
+        None, description="file with Alipay's public key (not the app's own); not needed in certificate mode"
+    )
+    alipay_app_certificate_file: Path | None = Field(None, description="certificate mode: `appCertPublicKey_*.crt`")
+    alipay_certificate_file: Path | None = Field(None, description="certificate mode: `alipayCertPublicKey_RSA2.crt`")
+    alipay_root_certificate_file: Path | None = Field(None, description="certificate mode: `alipayRootCert.crt`")
+    alipay_notify_url: str = Field(description="where Alipay sends notices: `https://.../v1/payments/alipay/notify`")
+    alipay_return_url: str = Field("", description="where the cashier page leads back to; display only")
+
+    @model_validator(mode="after")
+    def _is_one_mode(self) -> Self:
+        certificates = (
+            self.alipay_app_certificate_file,
+            self.alipay_certificate_file,
+            self.alipay_root_certificate_file,
+        )
+        if any(certificates) and not all(certificates):
+            raise ValueError("certificate mode needs all three certificate files")
+        if not any(certificates) and self.alipay_public_key_file is None:
+            raise ValueError("POCKETID_ALIPAY_PUBLIC_KEY_FILE or the three certificate files are needed")
+        return self
+
+    @model_validator(mode="after")
+    def _is_alipay_in_production(self) -> Self:
+        host = urlsplit(self.alipay_gateway).hostname or ""
+        is_alipays = host.endswith((".alipay.com", ".alipaydev.com")) and self.alipay_gateway.startswith("https://")
+        if self.profile == "production" and not is_alipays:
+            raise ValueError("POCKETID_ALIPAY_GATEWAY: nothing stands in for Alipay in production")
+        return self
+
+
+class PaymentsSettings(BrokerSettings, TombstoneSettings, NoticeKeySettings, AlipaySettings):
+    """The payments service."""
+
+    payments_dsn: SecretStr = Field(description="payments' own database")
+    order_minutes: Annotated[int, Field(ge=2, le=120)] = Field(15, description="an order not paid by then is closed")
+
+
+class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings, NoticeKeySettings):
     """The gateway."""
 
     host: str = Field("127.0.0.1", description="address the gateway binds")
@@ -213,6 +273,7 @@ ALL_SETTINGS: tuple[type[Settings], ...] = (
     ImagingSettings,
     WorkerSettings,
     RetentionSettings,
+    PaymentsSettings,
     GatewaySettings,
 )
 
@@ -224,10 +285,10 @@ def load(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
-        lines = [f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [_line(e["loc"], e["msg"]) for e in error.errors(include_input=False)]
         raise SystemExit("refused to start, settings are wrong:\n  " + "\n  ".join(lines)) from None
 
 
-def _variable(where: tuple[int | str, ...]) -> str:
-    """The variable that is wrong; several together have no name of their own."""
-    return f"POCKETID_{str(where[0]).upper()}" if where else "POCKETID_*"
+def _line(where: tuple[int | str, ...], message: str) -> str:
+    """One complaint; one about several settings together names them itself."""
+    return f"POCKETID_{str(where[0]).upper()}: {message}" if where else message

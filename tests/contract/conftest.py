@@ -14,6 +14,8 @@ from services.auth.adapters.memory import memory_auth
 from services.auth.adapters.postgres import PostgresAuth
 from services.imaging.adapters.memory import memory_imaging
 from services.imaging.adapters.postgres import PostgresImaging
+from services.payments.adapters.memory import memory_payments
+from services.payments.adapters.postgres import PostgresPayments
 from services.retention.adapters.memory import memory_retention
 from services.retention.adapters.postgres import PostgresRetention
 from shared.contracts import Message, decode
@@ -25,8 +27,18 @@ from shared.testing.memory_store import MemoryStore
 from tests.infrastructure import SERVICES, missing_is_a_failure_under_ci, running_postgres, running_store
 
 TOMBSTONE_KEY = Secret(b"t" * 32)
-KINDS: dict[str, Any] = {"auth": PostgresAuth, "imaging": PostgresImaging, "retention": PostgresRetention}
-TWINS: dict[str, Callable[..., Any]] = {"auth": memory_auth, "imaging": memory_imaging, "retention": memory_retention}
+KINDS: dict[str, Any] = {
+    "auth": PostgresAuth,
+    "imaging": PostgresImaging,
+    "payments": PostgresPayments,
+    "retention": PostgresRetention,
+}
+TWINS: dict[str, Callable[..., Any]] = {
+    "auth": memory_auth,
+    "imaging": memory_imaging,
+    "payments": memory_payments,
+    "retention": memory_retention,
+}
 BOTH = ["memory", pytest.param("postgres", marks=pytest.mark.integration)]
 
 
@@ -93,6 +105,11 @@ def imaging(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture(params=BOTH)
+def payments(request: pytest.FixtureRequest) -> Subject:
+    return subject_of("payments", request.param, request)
+
+
+@pytest.fixture(params=BOTH)
 def retention(request: pytest.FixtureRequest) -> Subject:
     return subject_of("retention", request.param, request)
 
@@ -116,6 +133,11 @@ def real_auth(request: pytest.FixtureRequest) -> Subject:
 @pytest.fixture
 def real_imaging(request: pytest.FixtureRequest) -> Subject:
     return subject_of("imaging", "postgres", request)
+
+
+@pytest.fixture
+def real_payments(request: pytest.FixtureRequest) -> Subject:
+    return subject_of("payments", "postgres", request)
 
 
 @pytest.fixture

@@ -111,4 +111,6 @@ def test_types_name_their_sender_and_version() -> None:
         assert version.startswith("v")
         assert issubclass(kind, Message)
         if issubclass(kind, Event):
-            assert verb.endswith(("ed", "ready", "signed_in", "withdrawn")), f"{name}: an event is in the past tense"
+            assert verb.endswith(("ed", "ready", "signed_in", "withdrawn", "paid")), (
+                f"{name}: an event is in the past tense"
+            )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, accounts, auth, consents, imaging, known_types, retention
+from shared.contracts import Message, accounts, auth, consents, imaging, known_types, payments, retention
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -28,6 +28,12 @@ EXAMPLES: dict[str, Any] = {
     "reason": "stash_wiped",
     "reasons": ["no_face"],
     "counts": {"photos": 2, "objects": 5},
+    "order_id": "01980000-0000-7000-8000-0000000000ee",
+    "product": "hd-photo",
+    "refunded": 690,
+    "revision": 3,
+    "scopes": ["photo"],
+    "kept": {"orders": 1},
 }
 """One fixed value a field; a new field of a new message needs one here."""
 
@@ -42,7 +48,7 @@ def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
     declared = [
         kind
-        for module in (auth, accounts, consents, imaging, retention)
+        for module in (auth, accounts, consents, imaging, payments, retention)
         for kind in vars(module).values()
         if _is_call(kind)
     ]

@@ -23,8 +23,9 @@ from services.imaging import worker_cases
 from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
 from services.imaging.worker_cases import Void, WorkerParts
+from services.payments import erasure_cases
 from services.retention import use_cases as retention_cases
-from shared.contracts import LISTENERS, Message, auth, imaging, retention
+from shared.contracts import LISTENERS, Message, auth, imaging, payments, retention
 from shared.contracts.queues import MATTE_FREE, MATTE_PAID
 from shared.crypto import seal, unseal
 from shared.crypto.subject_keys import KeyCache
@@ -52,7 +53,7 @@ class Dice:
         self.network: list[tuple[str, Message]] = []
         self.buried: list[tuple[str, Message, BaseException]] = []
         self.said: list[Message] = []
-        for side in (self.world.auth, self.world.imaging, self.world.retention):
+        for side in self.world.sides:
             side.work.hook = self.hook
         self._wire_imaging()
         self.doomed = self.world.auth.admit("d" * 64)
@@ -83,7 +84,7 @@ class Dice:
             return
         if self.die.random() < DEATH:
             raise Killed(step)
-        inside = any(side.work._open for side in (self.world.auth, self.world.imaging, self.world.retention))
+        inside = any(side.work._open for side in self.world.sides)
         if step.startswith("store.") and not step.endswith("done") and self.die.random() < OUTAGE:
             raise StoreUnavailable("away")
         if not inside and self.depth < 3 and self.die.random() < CONCURRENCY:
@@ -113,7 +114,7 @@ class Dice:
 
     def relay(self) -> None:
         """Take what is committed; each listener gets its own copy."""
-        for side in (self.world.auth, self.world.imaging, self.world.retention):
+        for side in self.world.sides:
             for outgoing in side.work.take_outbox():
                 message = outgoing.message
                 self.said.append(message)
@@ -154,6 +155,12 @@ class Dice:
                 m, world.retention.parts
             ),
             ("retention.purges", auth.GuestReplaced): lambda m: retention_cases.hear_ending(m, world.retention.parts),
+            ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(
+                m, world.payments.parts
+            ),
+            ("retention.purges", payments.SubjectPurged): lambda m: retention_cases.hear_report(
+                m, world.retention.parts
+            ),
             ("retention.purges", auth.SubjectFenced): lambda m: retention_cases.hear_fence(m, world.retention.parts),
             ("retention.purges", auth.SubjectPurged): lambda m: retention_cases.hear_report(m, world.retention.parts),
             ("retention.purges", imaging.SubjectPurged): lambda m: retention_cases.hear_report(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,12 +21,22 @@ from services.imaging.adapters.memory import MemoryKeys, MemoryStudio, memory_im
 from services.imaging.domain.photos import CUTOUT, ORIGINAL
 from services.imaging.ports import ImagingParts
 from services.imaging.worker_cases import WorkerParts
+from services.payments import erasure_cases, payment_cases, refund_cases
+from services.payments import use_cases as payments_cases
+from services.payments.adapters.catalogue import products
+from services.payments.adapters.memory import MemoryPayments, memory_payments
+from services.payments.adapters.memory_alipay import MemoryAlipay
+from services.payments.domain.ledger import faults_of
+from services.payments.domain.orders import Order
+from services.payments.domain.trades import Merchant
+from services.payments.ports import PaymentsParts
 from services.retention import use_cases as retention_cases
 from services.retention.adapters.memory import MemoryWitnesses, memory_retention
 from services.retention.ports import RetentionParts
-from shared.contracts import Message, auth, imaging, retention
+from shared.contracts import Message, auth, imaging, payments, retention
 from shared.crypto import Keyring, seal
 from shared.crypto.signing import Signer
+from shared.kernel.errors import SubjectErased
 from shared.kernel.ids import new_id
 from shared.kernel.personal import Secret
 from shared.storage import object_key
@@ -185,7 +197,11 @@ class RetentionWorld:
         self.trouble = Trouble()
         self.work = memory_retention(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
         self.store = store or MemoryStore()
-        self.left: dict[str, dict[str, int]] = {"imaging": {"photos": 0}, "auth": {"subjects": 0}}
+        self.left: dict[str, dict[str, int]] = {
+            "imaging": {"photos": 0},
+            "payments": {"orders": 0},
+            "auth": {"subjects": 0},
+        }
         counters = {name: self._counter(name) for name in self.left}
         self.witnesses = MemoryWitnesses(counters)
         self.signer = Signer({"c1": secret_bytes()})
@@ -202,7 +218,15 @@ class RetentionWorld:
         retention_cases.hear_fence(auth.SubjectFenced(subject_id=subject_id, purge_id=purge_id), self.parts)
 
     def imaging_reports(self, subject_id: UUID, purge_id: UUID, photos: int = 1) -> imaging.SubjectPurged:
+        """Payments, the other participant, has reported before: most tests are not about it."""
+        self.payments_reports(subject_id, purge_id)
         event = imaging.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={"photos": photos})
+        retention_cases.hear_report(event, self.parts)
+        return event
+
+    def payments_reports(self, subject_id: UUID, purge_id: UUID, orders: int = 0) -> payments.SubjectPurged:
+        counts = {"orders": orders} if orders else {}
+        event = payments.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts=counts, kept={})
         retention_cases.hear_report(event, self.parts)
         return event
 
@@ -221,6 +245,87 @@ class RetentionWorld:
         return lambda subject_id: dict(self.left[name])
 
 
+NOTICE_KEY = Secret(b"n" * 32)
+MERCHANT = Merchant("2021000000000001", "2088000000000001")
+
+
+class PaymentsWorld:
+    """Payments alone, with Alipay in memory."""
+
+    def __init__(self, clock: HeldClock | None = None) -> None:
+        self.clock = clock or HeldClock()
+        self.trouble = Trouble()
+        self.work = memory_payments(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
+        self.alipay = MemoryAlipay(self.clock, MERCHANT)
+        self.products = products()
+        alipay = watched(self.alipay, "alipay", self.trouble)
+        self.parts = PaymentsParts(
+            self.work, alipay, MERCHANT, self.products, NOTICE_KEY, self.clock, timedelta(minutes=15)
+        )
+
+    def open(self, subject_id: UUID, product: str = "hd-photo", **changes: Any) -> payments.OrderState:
+        photo_id = changes.pop("photo_id", new_id() if self.products[product].for_photo else None)
+        request: dict[str, Any] = {"subject_id": subject_id, "product": product, "channel": "app", **changes}
+        return payments_cases.open_order(payments.OpenOrder(**request, photo_id=photo_id), self.parts)
+
+    def pay(self, order: payments.OrderState) -> bytes:
+        """The buyer pays; the notice, not delivered yet."""
+        assert self.alipay.buyer_pays(number_of(order))
+        return self.alipay.post[-1]
+
+    def hear(self, notice: bytes) -> bool:
+        sealed = b64encode(seal(NOTICE_KEY, notice, payments.NOTICE_IDENTITY)).decode()
+        return payment_cases.hear_notice(payments.HearNotice(sealed=sealed), self.parts).accepted
+
+    def bought(self, subject_id: UUID, product: str = "hd-photo", **changes: Any) -> payments.OrderState:
+        """Opened, paid, told."""
+        order = self.open(subject_id, product, **changes)
+        assert self.hear(self.pay(order))
+        return self.get(subject_id, order.order_id)
+
+    def get(self, subject_id: UUID, order_id: UUID) -> payments.OrderState:
+        return payments_cases.get_order(payments.GetOrder(subject_id=subject_id, order_id=order_id), self.parts)
+
+    def refund(self, subject_id: UUID, order_id: UUID, **changes: Any) -> payments.OrderState:
+        return refund_cases.refund_order(
+            payments.RefundOrder(subject_id=subject_id, order_id=order_id, **changes), self.parts
+        )
+
+    def tick(self, seconds: float = 0) -> None:
+        """Time passes, and the timer goes off."""
+        self.clock.forward(seconds)
+        payment_cases.look_after_orders(self.parts)
+        refund_cases.look_after_refunds(self.parts)
+
+    def purge(self, subject_id: UUID, heir_id: UUID | None = None) -> retention.PurgeRequested:
+        event = retention.PurgeRequested(
+            subject_id=subject_id, purge_id=new_id(), reason="stash_wiped", heir_id=heir_id
+        )
+        erasure_cases.purge_subject(event, self.parts)
+        return event
+
+    def order(self, order_id: UUID) -> Order:
+        return self.work.state.orders[order_id]
+
+    def look(self, ask: Callable[[MemoryPayments], Any]) -> Any:
+        with self.work.begin() as tx:
+            return ask(tx)
+
+    def count(self, subject_id: UUID) -> dict[str, int]:
+        return erasure_cases.count_subject(payments.CountSubject(subject_id=subject_id), self.parts).counts
+
+    def said(self, kind: type[Message]) -> list[Any]:
+        return [message for message in self.work.messages() if type(message) is kind]
+
+    def check_books(self) -> None:
+        """They sum to zero, and say of each order's money what Alipay says, but for what is on its way."""
+        assert faults_of(self.look(lambda tx: tx.balances())) == []
+
+
+def number_of(order: payments.OrderState) -> str:
+    return f"P{order.order_id.hex}"
+
+
 @dataclass
 class World:
     """All services; a message goes from an outbox to its listeners when the test says so."""
@@ -231,7 +336,13 @@ class World:
         self.auth = AuthWorld(self.clock)
         self.imaging = ImagingWorld(self.clock)
         self.retention = RetentionWorld(self.clock, self.imaging.store)
-        self.retention.witnesses.counters = {"auth": self.auth.count, "imaging": self.imaging.count}
+        self.payments = PaymentsWorld(self.clock)
+        self.retention.witnesses.counters = {
+            "auth": self.auth.count,
+            "imaging": self.imaging.count,
+            "payments": self.payments.count,
+        }
+        self.sides = (self.auth, self.imaging, self.payments, self.retention)
 
     def guest(self, device: str) -> auth.Tokens:
         """A guest whose data key imaging can ask for."""
@@ -243,7 +354,7 @@ class World:
         """Carry every message to its listeners until none waits; all that were carried."""
         carried: list[Message] = []
         while True:
-            waiting = [out for world in (self.auth, self.imaging, self.retention) for out in world.work.take_outbox()]
+            waiting = [out for world in self.sides for out in world.work.take_outbox()]
             if not waiting:
                 return carried
             for outgoing in waiting:
@@ -256,6 +367,7 @@ class World:
             auth_cases.fence_for_purge(message, self.auth.parts)
             self.imaging.keys.destroy(message.subject_id)
             imaging_cases.purge_subject(message, self.imaging.parts)
+            erasure_cases.purge_subject(message, self.payments.parts)
         elif isinstance(message, retention.DataRemoved):
             auth_cases.forget_subject(message, self.auth.parts)
         elif isinstance(message, auth.SubjectFenced):
@@ -264,7 +376,10 @@ class World:
             retention_cases.hear_ending(message, self.retention.parts)
             if isinstance(message, auth.ConsentWithdrawn):
                 imaging_cases.stop_processing(message, self.imaging.parts)
-        elif isinstance(message, (imaging.SubjectPurged, auth.SubjectPurged)):
+        elif isinstance(message, (payments.PhotoUnlocked, payments.PhotoLocked)):
+            with contextlib.suppress(SubjectErased):
+                imaging_cases.hear_unlock(message, self.imaging.parts)
+        elif isinstance(message, (imaging.SubjectPurged, payments.SubjectPurged, auth.SubjectPurged)):
             retention_cases.hear_report(message, self.retention.parts)
         elif isinstance(message, imaging.MattePhoto):
             try:

@@ -12,8 +12,8 @@ from sse_starlette import EventSourceResponse
 
 from services.gateway.access import Caller
 from services.gateway.parts import CurrentCaller, GatewayParts, Parts
-from services.gateway.stream import ServerEvent, from_state
-from shared.contracts import imaging
+from services.gateway.stream import ServerEvent, from_order, from_state
+from shared.contracts import imaging, payments
 from shared.kernel.errors import PocketError
 from shared.kernel.ids import new_id, parse_id
 
@@ -31,7 +31,7 @@ async def events(
         str | None, Header(description="continue after this event; nothing in between is lost")
     ] = None,
 ) -> EventSourceResponse:
-    """`photo.ready`, `photo.rejected`, `photo.failed`, `purge.completed` of this subject, as they happen (SSE)."""
+    """`photo.ready`, `photo.rejected`, `photo.failed`, `order.paid`, `order.refunded`, `purge.completed` of this subject, as they happen (SSE)."""
     after = parse_id(last_event_id, "Last-Event-ID") if last_event_id else _recently()
     ping = max(1, int(parts.settings.sse_heartbeat_seconds))
     return EventSourceResponse(
@@ -60,12 +60,25 @@ async def _events(caller: Caller, after: UUID, parts: Parts) -> AsyncIterator[di
 
 
 async def _missed(caller: Caller, after: UUID, parts: Parts) -> list[ServerEvent]:
+    photos, orders = await asyncio.gather(_missed_photos(caller, after, parts), _missed_orders(caller, after, parts))
+    return sorted((event for event in (*photos, *orders) if event is not None), key=lambda event: event.event_id)
+
+
+async def _missed_photos(caller: Caller, after: UUID, parts: Parts) -> list[ServerEvent | None]:
     try:
         news = await parts.asker.ask(imaging.PhotoNews(subject_id=caller.subject_id, after=after))
     except PocketError:
         # Better a stream without its past than none: a client that cares reconnects with its Last-Event-ID.
         return []
-    return [event for event in map(from_state, news.items) if event is not None]
+    return [from_state(photo) for photo in news.items]
+
+
+async def _missed_orders(caller: Caller, after: UUID, parts: Parts) -> list[ServerEvent | None]:
+    try:
+        news = await parts.asker.ask(payments.OrderNews(subject_id=caller.subject_id, after=after))
+    except PocketError:
+        return []
+    return [from_order(order) for order in news.items]
 
 
 def _recently() -> UUID:

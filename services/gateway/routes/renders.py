@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access import Caller
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, fingerprint
-from shared.contracts import imaging
-from shared.kernel.errors import Code, PocketError
+from shared.contracts import imaging, payments
+from shared.kernel.errors import Code, PocketError, TimedOut, Unavailable
 
 router = APIRouter(prefix="/v1", tags=["renders"])
 
@@ -106,7 +106,7 @@ async def preview(render_id: UUID, caller: CurrentCaller, parts: GatewayParts) -
 async def file(render_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> Response:
     """The finished file; 402 `payment_required` until it is unlocked."""
     render = await _render(render_id, caller, parts)
-    if not render.unlocked:
+    if not render.unlocked and not await _just_unlocked(render, caller, parts):
         raise PocketError("locked", code=Code.PAYMENT_REQUIRED)
     facts = await _facts(render, caller, parts)
     picture = await parts.open_object(caller.subject_id, render.file_key)
@@ -117,6 +117,17 @@ async def file(render_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> R
 
 async def _render(render_id: UUID, caller: Caller, parts: Parts) -> imaging.RenderState:
     return await parts.asker.ask(imaging.GetRender(subject_id=caller.subject_id, render_id=render_id))
+
+
+async def _just_unlocked(render: imaging.RenderState, caller: Caller, parts: Parts) -> bool:
+    """Whether payments knows of an unlock that imaging has not heard of yet: who was told `order.paid` is not sent away."""
+    try:
+        access = await parts.asker.ask(
+            payments.PhotoAccess(subject_id=caller.subject_id, photo_id=render.photo_id), timeout=2
+        )
+    except (Unavailable, TimedOut):
+        return False
+    return ("sheet" if render.sheet else "photo") in access.scopes
 
 
 async def _facts(render: imaging.RenderState, caller: Caller, parts: Parts) -> dict[str, Any]:

@@ -50,11 +50,23 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
         """A photo by id."""
         return self.state.photos.get(photo_id)
 
+    def photo_seen(self, photo_id: UUID) -> Photo | None:
+        """A photo by id."""
+        return self.state.photos.get(photo_id)
+
     def save_photo(self, photo: Photo) -> None:
         """A photo's new state, reasons, analysis and event."""
         held = self.state.photos.get(photo.photo_id)
         if held is not None:
-            self._put(replace(photo, subject_id=held.subject_id, created_at=held.created_at))
+            kept = ("subject_id", "created_at", "unlock_revision", "unlocked_scopes", "unlocked_at")
+            self._put(replace(photo, **{name: getattr(held, name) for name in kept}))
+
+    def save_unlock(self, photo: Photo) -> None:
+        """What of a photo may be downloaded, by its own revision."""
+        held = self.state.photos.get(photo.photo_id)
+        if held is not None:
+            changed = ("unlock_revision", "unlocked_scopes", "unlocked_at")
+            self.state.photos[photo.photo_id] = replace(held, **{name: getattr(photo, name) for name in changed})
 
     def delete_photo(self, photo_id: UUID) -> None:
         """Delete the rows of a photo, its renders and objects."""

@@ -10,8 +10,8 @@ from uuid import UUID
 from services.imaging.domain.photos import VISIBLE, Photo, PhotoState, Render
 from shared.db import Transaction
 
-_PHOTO = "photo_id, subject_id, state, created_at, reasons, analysis, event_id"
-_RENDER = "render_id, photo_id, subject_id, ready, created_at, facts"
+_PHOTO = "photo_id, subject_id, state, created_at, reasons, analysis, event_id, unlock_revision, unlocked_scopes, unlocked_at"
+_RENDER = "render_id, photo_id, subject_id, ready, created_at, facts, sheet"
 
 
 class PostgresImaging(Transaction):
@@ -32,12 +32,27 @@ class PostgresImaging(Transaction):
         ).fetchone()
         return _photo(row) if row else None
 
+    def photo_seen(self, photo_id: UUID) -> Photo | None:
+        """A photo by id, not held: a worker's change of it need not be waited for."""
+        row = self.connection.execute(
+            f"SELECT {_PHOTO} FROM photos WHERE photo_id = %s",  # noqa: S608 - constant names
+            (photo_id,),
+        ).fetchone()
+        return _photo(row) if row else None
+
     def save_photo(self, photo: Photo) -> None:
         """A photo's new state, reasons, analysis and event."""
         self.connection.execute(
             "UPDATE photos SET state = %s, reasons = %s, analysis = %s, event_id = %s, changed_at = now()"
             " WHERE photo_id = %s",
             (photo.state, list(photo.reasons), photo.analysis, photo.event_id, photo.photo_id),
+        )
+
+    def save_unlock(self, photo: Photo) -> None:
+        """What of a photo may be downloaded, by its own revision."""
+        self.connection.execute(
+            "UPDATE photos SET unlock_revision = %s, unlocked_scopes = %s, unlocked_at = %s WHERE photo_id = %s",
+            (photo.unlock_revision, list(photo.unlocked_scopes), photo.unlocked_at, photo.photo_id),
         )
 
     def delete_photo(self, photo_id: UUID) -> None:
@@ -91,8 +106,16 @@ class PostgresImaging(Transaction):
     def add_render(self, render: Render) -> None:
         """A new render."""
         self.connection.execute(
-            f"INSERT INTO renders ({_RENDER}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
-            (render.render_id, render.photo_id, render.subject_id, render.ready, render.created_at, render.facts),
+            f"INSERT INTO renders ({_RENDER}) VALUES (%s, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
+            (
+                render.render_id,
+                render.photo_id,
+                render.subject_id,
+                render.ready,
+                render.created_at,
+                render.facts,
+                render.sheet,
+            ),
         )
 
     def render(self, render_id: UUID) -> Render | None:
@@ -143,4 +166,5 @@ class PostgresImaging(Transaction):
 
 
 def _photo(row: dict[str, Any]) -> Photo:
-    return Photo(**{**row, "state": PhotoState(row["state"]), "reasons": tuple(row["reasons"])})
+    changes = {name: tuple(row[name]) for name in ("reasons", "unlocked_scopes")}
+    return Photo(**{**row, "state": PhotoState(row["state"]), **changes})

@@ -42,6 +42,8 @@ VISIBLE = frozenset(PhotoState) - {PhotoState.UPLOADING, PhotoState.DELETING}
 """What an owner sees of its photos; the others are not found."""
 
 ORIGINAL, CUTOUT = "original", "cutout"
+PHOTO_SCOPE, SHEET_SCOPE = "photo", "sheet"
+"""What payments unlocks of a photo."""
 
 
 def move(now: PhotoState, to: PhotoState) -> PhotoState:
@@ -51,7 +53,10 @@ def move(now: PhotoState, to: PhotoState) -> PhotoState:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One uploaded picture. ``analysis`` is sealed under the subject's key; ``event_id`` is its last published event."""
+    """One uploaded picture. ``analysis`` is sealed under the subject's key; ``event_id`` is its last published event.
+
+    ``unlocked_scopes`` is what of it may be downloaded, as payments said with ``unlock_revision``.
+    """
 
     photo_id: UUID
     subject_id: UUID
@@ -60,6 +65,9 @@ class Photo:
     reasons: tuple[str, ...] = ()
     analysis: bytes | None = None
     event_id: UUID | None = None
+    unlock_revision: int = 0
+    unlocked_scopes: tuple[str, ...] = ()
+    unlocked_at: datetime | None = None
 
     def key_of(self, kind: str) -> str:
         """The object key of one of its objects."""
@@ -76,6 +84,7 @@ class Render:
     ready: bool
     created_at: datetime
     facts: bytes | None = None
+    sheet: bool = False
 
     @property
     def file_key(self) -> str:
@@ -86,6 +95,12 @@ class Render:
     def preview_key(self) -> str:
         """The object key of the watermarked preview."""
         return object_key(self.subject_id, self.photo_id, f"preview-{self.render_id}")
+
+
+def is_unlocked(render: Render, photo: Photo | None, unlock_policy: str) -> bool:
+    """Whether a render's file may be downloaded; a sheet needs more than a single photo does."""
+    scope = SHEET_SCOPE if render.sheet else PHOTO_SCOPE
+    return unlock_policy == "free" or (photo is not None and scope in photo.unlocked_scopes)
 
 
 def analysis_identity(photo_id: UUID) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from shared.contracts import auth, imaging
+from shared.contracts import auth, imaging, payments
 from shared.rpc.asking_plain import PlainAsker
 
-_CALLS: dict[str, type[auth.CountSubject] | type[imaging.CountSubject]] = {
+_CALLS: dict[str, type[auth.CountSubject] | type[imaging.CountSubject] | type[payments.CountSubject]] = {
     "auth": auth.CountSubject,
     "imaging": imaging.CountSubject,
+    "payments": payments.CountSubject,
 }
 
 

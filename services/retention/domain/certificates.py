@@ -13,14 +13,20 @@ CERTIFICATE_KIND = "purge-certificate+jwt"
 """``typ`` of the signed certificate."""
 
 STATEMENT = {
-    "zh": "该主体的数据密钥已销毁，其照片、抠图、成品照、会话、同意记录和身份标识已从所有服务和对象存储中删除，并经独立清点确认无残留。",
+    "zh": "该主体的数据密钥已销毁，其照片、抠图、成品照、会话、同意记录、可用次数和身份标识已从所有服务和对象存储中删除，订单已与其分离，并经独立清点确认无残留。",
     "en": (
-        "The subject's data key was destroyed. Its photos, cutouts, renders, sessions, consents and identity were deleted"
-        " from every service and from the object store, and an independent count found nothing left."
+        "The subject's data key was destroyed. Its photos, cutouts, renders, sessions, consents, credits and identity were"
+        " deleted from every service and from the object store, its orders no longer name it, and an"
+        " independent count found nothing left."
     ),
 }
 
 KEPT = [
+    {
+        "what": "of each paid order: its number, Alipay's trade number, amounts, times and refunds, without the person",
+        "why": "transaction records (E-Commerce Law 31) and accounts",
+        "until": "at least 3 years after the payment",
+    },
     {
         "what": "a keyed hash of the subject's random id (the fence), in each service",
         "why": "late or repeated messages must not bring the data back",

@@ -99,7 +99,7 @@ def test_the_identity_is_asked_for_last_and_only_then_is_absence_proven(world: R
     assert len(world.said(retention.DataRemoved)) == 1
     assert world.witnesses.asked == []
     world.auth_reports(subject, purge_id)
-    assert sorted(world.witnesses.asked) == ["auth", "imaging"]
+    assert sorted(world.witnesses.asked) == ["auth", "imaging", "payments"]
     shown = world.show(purge_id)
     assert shown.status == "completed"
     assert [step["status"] for step in shown.timeline] == ["requested", "fenced", "purging", "verifying", "completed"]
@@ -253,7 +253,7 @@ def test_a_purge_past_its_deadline_is_stuck_with_its_reason_and_is_not_asked_for
         use_cases.look_after_purges(world.parts)
     [summary] = use_cases.list_purges(retention.ListPurges(status="stuck"), world.parts).items
     assert summary.purge_id == purge_id
-    assert summary.waiting_for == ["imaging", "auth"]
+    assert summary.waiting_for == ["imaging", "payments", "auth"]
     assert "imaging" in (summary.trouble or "")
     count = len(world.said(retention.PurgeRequested))
     world.clock.forward(3600)
@@ -332,6 +332,7 @@ def test_a_death_while_hearing_a_report_loses_neither_the_report_nor_the_request
     subject = new_id()
     purge_id = world.open(subject).purge_id
     world.fenced(subject, purge_id)
+    world.payments_reports(subject, purge_id)
     event = imaging.SubjectPurged(subject_id=subject, purge_id=purge_id, counts={"photos": 2})
     world.trouble.kill(step)
     with pytest.raises(Killed):
@@ -363,7 +364,12 @@ def test_the_certificate_verifies_with_the_published_key_and_says_what_was_delet
     content = verify(jws_of(world, purge_id), keys, kind=CERTIFICATE_KIND, issuer="pocketid")
     assert content["purge_id"] == str(purge_id)
     assert content["deleted"] == {"imaging": {"photos": 1}, "auth": {"subjects": 1}}
-    assert content["left"] == {"imaging": {"photos": 0}, "auth": {"subjects": 0}, "store": {"objects": 0}}
+    assert content["left"] == {
+        "imaging": {"photos": 0},
+        "payments": {"orders": 0},
+        "auth": {"subjects": 0},
+        "store": {"objects": 0},
+    }
     assert content["key_destroyed_at"] is not None
     assert world.show(purge_id).certificate["payload"] == content  # type: ignore[index]
 

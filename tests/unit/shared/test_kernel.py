@@ -175,6 +175,13 @@ ENVIRONMENT = {
     "RECEIPT_KEY": KEY,
     "DEVICE_PEPPER": KEY,
     "IDENTITY_PEPPER": KEY,
+    "NOTICE_KEY": KEY,
+    "PAYMENTS_DSN": "postgresql://payments:hunter2@127.0.0.1/payments",
+    "ALIPAY_APP_ID": "2021000000000001",
+    "ALIPAY_SELLER_ID": "2088000000000001",
+    "ALIPAY_PRIVATE_KEY_FILE": "app.pem",
+    "ALIPAY_PUBLIC_KEY_FILE": "alipay.pem",
+    "ALIPAY_NOTIFY_URL": "https://pocketid.example/v1/payments/alipay/notify",
 }
 
 
@@ -260,7 +267,8 @@ def test_no_process_is_given_a_secret_it_has_no_use_for() -> None:
     having = {
         name: {kind.__name__ for kind in ALL_SETTINGS if name in kind.model_fields}
         for name in ("master_keys", "token_signing_keys", "certificate_signing_keys", "receipt_key", "device_pepper", "identity_pepper",
-                     "tombstone_key", "auth_dsn", "imaging_dsn", "retention_dsn")
+                     "tombstone_key", "notice_key", "alipay_private_key_file", "auth_dsn", "imaging_dsn", "payments_dsn",
+                     "retention_dsn")
     }  # fmt: skip
     assert having == {
         "master_keys": {"AuthSettings", "WorkerSettings", "GatewaySettings"},
@@ -269,7 +277,16 @@ def test_no_process_is_given_a_secret_it_has_no_use_for() -> None:
         "receipt_key": {"RetentionSettings"},
         "device_pepper": {"GatewaySettings"},
         "identity_pepper": {"AuthSettings"},
-        "tombstone_key": {"AuthSettings", "ImagingSettings", "WorkerSettings", "RetentionSettings"},
+        "tombstone_key": {
+            "AuthSettings",
+            "ImagingSettings",
+            "WorkerSettings",
+            "RetentionSettings",
+            "PaymentsSettings",
+        },
+        "notice_key": {"GatewaySettings", "PaymentsSettings"},
+        "alipay_private_key_file": {"PaymentsSettings"},
+        "payments_dsn": {"PaymentsSettings"},
         "auth_dsn": {"AuthSettings"},
         "imaging_dsn": {"ImagingSettings", "WorkerSettings"},
         "retention_dsn": {"RetentionSettings"},

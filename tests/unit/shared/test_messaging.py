@@ -36,6 +36,8 @@ def test_the_queues_are_these_and_bound_to_these_messages() -> None:
     assert {each.queue: sorted(kind.type for kind in (*each.events, *each.commands)) for each in LISTENERS} == {
         "auth.purges": ["retention.data.removed.v1", "retention.purge.requested.v1"],
         "imaging.purges": ["auth.consent.withdrawn.v1", "retention.purge.requested.v1"],
+        "imaging.unlocks": ["payments.photo.locked.v1", "payments.photo.unlocked.v1"],
+        "payments.purges": ["retention.purge.requested.v1"],
         "retention.purges": [
             "auth.account.abandoned.v1",
             "auth.consent.withdrawn.v1",
@@ -45,6 +47,7 @@ def test_the_queues_are_these_and_bound_to_these_messages() -> None:
             "auth.subject.fenced.v1",
             "auth.subject.purged.v1",
             "imaging.subject.purged.v1",
+            "payments.subject.purged.v1",
         ],
         "imaging.matte.paid": ["imaging.photo.matte.v1"],
         "imaging.matte.free": ["imaging.photo.matte.v1"],

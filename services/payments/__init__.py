@@ -1,0 +1,1 @@
+"""Payments: products, orders, Alipay, refunds, the ledger, reconciliation, and who may download what."""

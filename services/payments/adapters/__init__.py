@@ -1,0 +1,1 @@
+"""PostgreSQL, Alipay, and their twins in memory."""

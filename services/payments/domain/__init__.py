@@ -1,0 +1,1 @@
+"""What is true about money whatever moves it: states, amounts, books, entitlements, bills. Pure."""

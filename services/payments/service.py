@@ -1,0 +1,115 @@
+"""Payments' entry points: a table of contents."""
+
+from __future__ import annotations
+
+from nameko.timer import timer
+
+from services.payments import bill_cases, entitlement_cases, erasure_cases, payment_cases, refund_cases, use_cases
+from services.payments.ports import PaymentsParts
+from shared.contracts import auth, payments, retention
+from shared.contracts.queues import PAYMENTS_PURGES
+from shared.host.answering import answers
+from shared.host.listening import listens_to
+from shared.host.running import Part, quietly
+
+
+class PaymentsService:
+    """Takes money through Alipay and says who may download what."""
+
+    name = "payments"
+    parts: PaymentsParts = Part("payments")
+
+    @answers(payments.ListProducts)
+    def list_products(self, request: payments.ListProducts) -> payments.ProductList:
+        """What can be bought."""
+        return use_cases.list_products(self.parts)
+
+    @answers(payments.OpenOrder)
+    def open_order(self, request: payments.OpenOrder) -> payments.OrderState:
+        """Open an order."""
+        return use_cases.open_order(request, self.parts)
+
+    @answers(payments.GetOrder)
+    def get_order(self, request: payments.GetOrder) -> payments.OrderState:
+        """One order."""
+        return use_cases.get_order(request, self.parts)
+
+    @answers(payments.ListOrders)
+    def list_orders(self, request: payments.ListOrders) -> payments.OrderPage:
+        """The subject's orders."""
+        return use_cases.list_orders(request, self.parts)
+
+    @answers(payments.OrderNews)
+    def order_news(self, request: payments.OrderNews) -> payments.OrderPage:
+        """What an interrupted event stream has missed."""
+        return use_cases.order_news(request, self.parts)
+
+    @answers(payments.RefundOrder)
+    def refund_order(self, request: payments.RefundOrder) -> payments.OrderState:
+        """The owner wants its money back."""
+        return refund_cases.refund_order(request, self.parts)
+
+    @answers(payments.HearNotice)
+    def hear_notice(self, request: payments.HearNotice) -> payments.NoticeHeard:
+        """A notice of Alipay's."""
+        return payment_cases.hear_notice(request, self.parts)
+
+    @answers(payments.UnlockPhoto)
+    def unlock_photo(self, request: payments.UnlockPhoto) -> payments.UnlockedPhoto:
+        """Spend a credit, or use a pass."""
+        return entitlement_cases.unlock_photo(request, self.parts)
+
+    @answers(payments.PhotoAccess)
+    def photo_access(self, request: payments.PhotoAccess) -> payments.UnlockedPhoto:
+        """What of a photo may be downloaded."""
+        return entitlement_cases.photo_access(request, self.parts)
+
+    @answers(payments.Entitlements)
+    def entitlements(self, request: payments.Entitlements) -> payments.EntitlementList:
+        """Credits and passes."""
+        return entitlement_cases.entitlements(request, self.parts)
+
+    @answers(payments.OrdersForOperators)
+    def orders_for_operators(self, request: payments.OrdersForOperators) -> payments.OrderPage:
+        """Orders, for operators."""
+        return use_cases.orders_for_operators(request, self.parts)
+
+    @answers(payments.OrderForOperators)
+    def order_for_operators(self, request: payments.OrderForOperators) -> payments.OrderState:
+        """One order, for operators."""
+        return use_cases.order_for_operators(request.order_id, self.parts)
+
+    @answers(payments.RefundForOperators)
+    def refund_for_operators(self, request: payments.RefundForOperators) -> payments.OrderState:
+        """An operator pays back."""
+        return refund_cases.refund_for_operators(request, self.parts)
+
+    @answers(payments.ReconcileDay)
+    def reconcile_day(self, request: payments.ReconcileDay) -> payments.Reconciled:
+        """Compare a day's bill with our books."""
+        return bill_cases.reconcile_day(request, self.parts)
+
+    @answers(payments.CountSubject)
+    def count_subject(self, request: payments.CountSubject) -> auth.Count:
+        """What still names a subject here."""
+        return erasure_cases.count_subject(request, self.parts)
+
+    @listens_to(PAYMENTS_PURGES, retention.PurgeRequested)
+    def purge_subject(self, event: retention.PurgeRequested) -> None:
+        """A purge begins: fence, strip or pass on, report."""
+        erasure_cases.purge_subject(event, self.parts)
+
+    @timer(interval=1)
+    @quietly
+    def look_after_money(self) -> None:
+        """Every second: lost notices, expired orders, refunds that are not done."""
+        payment_cases.look_after_orders(self.parts)
+        refund_cases.look_after_refunds(self.parts)
+
+    @timer(interval=3600)
+    @quietly
+    def check_books(self) -> None:
+        """Every hour: the books, bills that are ready, orders that need not be kept any longer."""
+        bill_cases.check_ledger(self.parts)
+        erasure_cases.forget_old_orders(self.parts)
+        bill_cases.reconcile_yesterday(self.parts)
