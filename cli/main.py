@@ -23,6 +23,7 @@ COMMANDS = {
     "dead": "cli.dead_commands",
     "purge": "cli.purge_commands",
     "policy": "cli.policy_commands",
+    "keys": "cli.key_commands",
 }
 """Command: the module that has it, under the command's own name, as a function or as a Typer app."""
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Column, Table
 
-from cli.connection import amqp_url
-from shared.contracts import Call, retention
+from cli.asking import ask
+from shared.contracts import retention
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import PocketError
-from shared.rpc.asking_plain import PlainAsker
 
 purge = typer.Typer(help="Purges: list them, show one, have one start over.", no_args_is_help=True)
 
-A = TypeVar("A", bound=BaseModel)
 PurgeId = Annotated[UUID, typer.Argument(help="A purge id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -32,7 +28,7 @@ def list_purges(
     as_json: JsonOption = False,
 ) -> None:
     """Shows purges, newest first; whose they are, nobody is told."""
-    found = _ask(retention.ListPurges(status=status or None, limit=limit))
+    found = ask(retention.ListPurges(status=status or None, limit=limit))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
@@ -51,19 +47,11 @@ def list_purges(
 @purge.command()
 def show(purge_id: PurgeId) -> None:
     """Shows one purge: its timeline, its counts, its certificate."""
-    typer.echo(_ask(retention.ShowPurge(purge_id=purge_id)).model_dump_json(indent=2))
+    typer.echo(ask(retention.ShowPurge(purge_id=purge_id)).model_dump_json(indent=2))
 
 
 @purge.command()
 def retry(purge_id: PurgeId) -> None:
     """Has a purge that is stuck start over now."""
-    summary = _ask(retention.RetryPurge(purge_id=purge_id))
+    summary = ask(retention.RetryPurge(purge_id=purge_id))
     typer.echo(f"{summary.purge_id}: {summary.status}, attempt {summary.attempts}")
-
-
-def _ask(call: Call[A]) -> A:
-    try:
-        return PlainAsker(amqp_url(), timeout_seconds=10, connections=1).ask(call)
-    except PocketError as error:
-        typer.echo(f"pocketid: {error.public('en')} ({error.actual_code})", err=True)
-        raise typer.Exit(1) from error

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cli.launcher.alipay import STANDIN
 from cli.launcher.errors import NotUp
+from cli.launcher.logins import STANDIN as LOGINS
 from cli.launcher.ports import LOOPBACK
 from cli.launcher.processes import DATABASES
 from cli.launcher.settings import last_used
@@ -33,6 +34,7 @@ def overview(system: System) -> dict[str, Any]:
         },
         "logs": str(system.folder.logs),
         "alipay_standin": f"http://{LOOPBACK}:{ports[STANDIN]}" if STANDIN in states else None,
+        "login_standins": f"http://{LOOPBACK}:{ports[LOGINS]}" if LOGINS in states else None,
         "pids": {name: [state.pid] for name, state in states.items() if state.pid},
         "run_dir": str(system.folder.root),
         "admin_dsn": settings.get("POCKETID_ADMIN_DSN"),

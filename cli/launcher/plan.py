@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cli.launcher import alipay, broker, postgres, store
+from cli.launcher import alipay, broker, logins, postgres, store
 from cli.launcher.databases import service_dsns
 from cli.launcher.errors import LauncherError
 from cli.launcher.parts import Part, Site
@@ -36,10 +36,12 @@ def make_plan(folder: RunFolder, environ: Mapping[str, str], table: tuple[Servic
     """Choose parts, ports and settings for a start; raises when the user's own port is taken."""
     health = [health_port_name(service) for service in table if not service.own_port]
     sells = any(service.name == "payments" for service in table)
-    own_ports = [*_ports_of_parts(environ), *(alipay.PORTS if sells else ())]
+    admits = any(service.name == "auth" for service in table)
+    own_ports = [*_ports_of_parts(environ), *(alipay.PORTS if sells else ()), *(logins.PORTS if admits else ())]
     ports = assign(folder, [*own_ports, *health])
     site = Site(folder, ports)
     parts = _parts(site, environ) + ((alipay.alipay_part(site, environ),) if sells else ())
+    parts += logins.login_parts(site, environ) if admits else ()
     found = {name: value for part in parts for name, value in part.settings().items()}
     admin_dsn = (
         None if _gives_every_database(environ) else environ.get("POCKETID_ADMIN_DSN") or found["POCKETID_ADMIN_DSN"]

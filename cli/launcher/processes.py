@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 
 from cli.launcher.ports import LOOPBACK
 from cli.launcher.program import DOOR, SERVICES, Program
+from shared.kernel.settings import LoginSettings
 
 DATABASES = ("auth", "imaging", "payments", "retention")
 """Services with a database; database and role have the service's name."""
 
 STORE = ("POCKETID_S3_ENDPOINT", "POCKETID_S3_ACCESS_KEY", "POCKETID_S3_SECRET_KEY", "POCKETID_S3_BUCKET")
 EVERY_PROCESS = ("POCKETID_PROFILE", "POCKETID_AMQP_URL", "POCKETID_LOG_LEVEL")
+LOGINS = tuple(f"POCKETID_{name.upper()}" for name in LoginSettings.model_fields if name.startswith("login_"))
 AUTH = (
+    *LOGINS,
+    "POCKETID_GUEST_IDLE_DAYS",
     "POCKETID_AUTH_DSN",
     "POCKETID_MASTER_KEYS",
     "POCKETID_TOKEN_SIGNING_KEYS",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.auth.domain.identities import RevocationJob, RevocationState, after_try
 from services.auth.ports import AuthParts, AuthTransaction
@@ -18,6 +19,7 @@ logger = log.get_logger("auth")
 AT_ONCE = 20
 LEASE = timedelta(minutes=2)
 """Longer than any provider may take to answer: until then nobody else tries the same token."""
+BUDGET = timedelta(seconds=2)
 SAID = {
     RevocationStatus.REVOKED: RevocationState.REVOKED,
     RevocationStatus.NOT_POSSIBLE: RevocationState.NOT_POSSIBLE,
@@ -31,19 +33,42 @@ def revoke_what_is_due(parts: AuthParts) -> int:
     now = parts.clock()
     with parts.work.begin() as tx:
         due = tx.revocations_due(now, AT_ONCE)
-        for job in due:
-            tx.save_revocation(replace(job, next_try_at=now + LEASE))
+        _lease(due, now, tx)
     for job in due:
-        tried = after_try(job, _ask(job, parts), parts.clock())
-        with parts.work.begin() as tx:
-            tx.save_revocation(tried)
-        logger.info("provider told", provider=job.provider, status=tried.status, attempts=tried.attempts)
+        _try(job, parts)
     return len(due)
+
+
+def revoke_before_the_end(subject_id: UUID, parts: AuthParts) -> None:
+    """Try once what a subject that is about to be forgotten had been granted, so that its certificate can tell.
+
+    A slow provider does not hold up the erasure: after ``BUDGET`` the rest is left to :func:`revoke_what_is_due`.
+    """
+    now = parts.clock()
+    with parts.work.begin() as tx:
+        own = tx.revocations_of(tx.tombstone_of(subject_id))
+        due = [job for job in own if job.status is RevocationState.PENDING and job.next_try_at <= now]
+        _lease(due, now, tx)
+    for job in due:
+        if parts.clock() - now < BUDGET:
+            _try(job, parts)
 
 
 def told_providers(tombstone: bytes, tx: AuthTransaction) -> dict[str, int]:
     """For the certificate: how each provider's withdrawal stands, as ``provider.<name>.<status>`` counts."""
     return dict(Counter(f"provider.{job.provider}.{job.status}" for job in tx.revocations_of(tombstone)))
+
+
+def _lease(jobs: list[RevocationJob], now: datetime, tx: AuthTransaction) -> None:
+    for job in jobs:
+        tx.save_revocation(replace(job, next_try_at=now + LEASE))
+
+
+def _try(job: RevocationJob, parts: AuthParts) -> None:
+    tried = after_try(job, _ask(job, parts), parts.clock())
+    with parts.work.begin() as tx:
+        tx.save_revocation(tried)
+    logger.info("provider told", provider=job.provider, status=tried.status, attempts=tried.attempts)
 
 
 def _ask(job: RevocationJob, parts: AuthParts) -> RevocationState:

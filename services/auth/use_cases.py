@@ -12,7 +12,7 @@ from services.auth.domain.subjects import Guest, Subject, SubjectState
 from services.auth.fencing import end_one_session, fence
 from services.auth.ledger import age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
-from services.auth.revocations import told_providers
+from services.auth.revocations import revoke_before_the_end, told_providers
 from services.auth.tokens import TOKEN_ISSUER, issue_tokens, new_secret, open_tokens, seal_tokens
 from shared.contracts import auth as contract
 from shared.contracts import retention
@@ -146,7 +146,8 @@ def fence_for_purge(event: retention.PurgeRequested, parts: AuthParts) -> None:
 
 
 def forget_subject(event: retention.DataRemoved, parts: AuthParts) -> None:
-    """Everybody else is done: delete the identity and all that hangs on it, and report."""
+    """Everybody else is done: delete the identity and all that hangs on it, and report, with what providers said."""
+    revoke_before_the_end(event.subject_id, parts)
     with parts.work.begin() as tx:
         if tx.first_time(AUTH_PURGES.queue, event.message_id):
             tx.fence(event.subject_id)

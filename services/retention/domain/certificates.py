@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.retention.domain.purges import Purge, PurgeState
+from services.retention.domain.purges import PROVIDER, Purge, PurgeState
 from shared.kernel.clock import rfc3339
 
 CERTIFICATE_KIND = "purge-certificate+jwt"
@@ -43,9 +43,14 @@ KEPT = [
 def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: datetime) -> dict[str, Any]:
     """The certificate's content; ``absence`` is what each proof counted (all zero, or there is no certificate)."""
     deleted: dict[str, dict[str, int]] = {}
+    providers: dict[str, str] = {}
     for name, number in purge.counts.items():
         participant, _, kind = name.partition(".")
-        deleted.setdefault(participant, {})[kind] = number
+        if kind.startswith(PROVIDER):
+            provider, _, status = kind.removeprefix(PROVIDER).partition(".")
+            providers[provider] = status
+        else:
+            deleted.setdefault(participant, {})[kind] = number
     fenced_at = purge.at(PurgeState.FENCED)
     return {
         "certificate": "pocketid.purge.v1",
@@ -57,6 +62,7 @@ def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: 
         "certified_at": rfc3339(now),
         "deleted": deleted,
         "left": {who: dict(counts) for who, counts in absence.items()},
+        "providers": providers,
         "attempts": purge.attempts,
         "kept": KEPT,
         "statement": STATEMENT,
