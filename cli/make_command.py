@@ -36,7 +36,10 @@ def make(
     margin: Annotated[float | None, typer.Option(help="Millimetres to the sheet's edge.")] = None,
     marks: Annotated[bool, typer.Option(help="Marks to cut along on the sheet.")] = True,
     dpi: Annotated[int | None, typer.Option(help="Pixels an inch.")] = None,
-    kind: Annotated[str | None, typer.Option("--format", help="jpeg, png, or for sheets pdf.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", help="jpeg, png, or for sheets pdf; default: as -o ends, or as the spec wants."),
+    ] = None,
     max_kb: Annotated[float | None, typer.Option(help="The file's largest size.")] = None,
     report: ReportOption = None,
     workers: Annotated[int, typer.Option(min=0, help="For a folder: processes at once; 0 chooses.")] = 0,
@@ -52,7 +55,7 @@ def make(
         "background": background or None,
         "sheet": laid,
         "dpi": dpi,
-        "format": kind,
+        "format": kind or _format_of(output),
         "max_kb": max_kb,
     }
     order = or_exit(lambda: order_of(wanted))
@@ -69,6 +72,12 @@ def make(
         or_exit(lambda: write_report(report, results))
     if any("code" in result for result in results):
         raise typer.Exit(UNUSABLE)
+
+
+def _format_of(output: Path | None) -> str | None:
+    """What the name of the file to write says: a .pdf holds a PDF."""
+    ending = output.suffix.lower().removeprefix(".") if output is not None and not output.is_dir() else ""
+    return ending if ending in ("jpg", "jpeg", "png", "pdf") else None
 
 
 def _sheet(paper: str, also: list[str], numbers: dict[str, Any], *, marks: bool) -> dict[str, Any] | None:

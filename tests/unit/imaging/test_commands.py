@@ -139,3 +139,13 @@ def test_specs_lists_and_searches_the_catalogue() -> None:
     assert status == 0
     assert "cn-id-card" in [spec["id"] for spec in json.loads(out)]
     assert "schengen-visa" in run("specs", "--search", "35x45")[1]
+
+
+def test_the_name_of_the_file_says_its_format(photo: Path, tmp_path: Path) -> None:
+    """A .png holds a PNG and a .pdf a PDF; what cannot be is refused, not renamed."""
+    assert run("make", photo, "-o", tmp_path / "a.png")[0] == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert run("make", photo, "--sheet", "six-inch", "-o", tmp_path / "a.pdf")[0] == 0
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    assert run("make", photo, "-o", tmp_path / "b.pdf")[0] == 2
+    assert not (tmp_path / "b.pdf").exists()
