@@ -62,6 +62,11 @@ class AuthService(AccountEntryPoints):
         """Who is to be refused just now."""
         return use_cases.denials(self.parts)
 
+    @answers(auth.ListSubjects)
+    def list_subjects(self, request: auth.ListSubjects) -> auth.SubjectPage:
+        """Whom anything here names."""
+        return use_cases.list_subjects(request, self.parts)
+
     @answers(auth.CountSubject)
     def count_subject(self, request: auth.CountSubject) -> auth.Count:
         """What is left of a subject here."""

@@ -155,6 +155,12 @@ def forget_subject(event: retention.DataRemoved, parts: AuthParts) -> None:
             tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
 
 
+def list_subjects(request: contract.ListSubjects, parts: AuthParts) -> contract.SubjectPage:
+    """For audits: whom does this service hold anything of? One page."""
+    with parts.work.begin() as tx:
+        return contract.SubjectPage(subject_ids=tx.subjects_held(request.after, min(request.limit, 10_000)))
+
+
 def count_subject(request: contract.CountSubject, parts: AuthParts) -> contract.Count:
     """How much of the subject is left here."""
     with parts.work.begin() as tx:

@@ -73,6 +73,9 @@ class ImagingTransaction(EveryTransaction, Protocol):
     def delete_subject(self, subject_id: UUID) -> dict[str, int]:
         """Delete every row of the subject; how many, by kind."""
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
 

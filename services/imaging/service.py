@@ -60,6 +60,11 @@ class ImagingService:
         """The spec catalogue."""
         return use_cases.find_specs(request)
 
+    @answers(imaging.ListSubjects)
+    def list_subjects(self, request: imaging.ListSubjects) -> auth.SubjectPage:
+        """Whom anything here names."""
+        return use_cases.list_subjects(request, self.parts)
+
     @answers(imaging.CountSubject)
     def count_subject(self, request: imaging.CountSubject) -> auth.Count:
         """What is left of a subject here."""

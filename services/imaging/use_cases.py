@@ -151,6 +151,12 @@ def purge_subject(event: retention.PurgeRequested, parts: ImagingParts) -> None:
             tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
 
 
+def list_subjects(request: contract.ListSubjects, parts: ImagingParts) -> auth.SubjectPage:
+    """For audits: whom does this service hold anything of? One page."""
+    with parts.work.begin() as tx:
+        return auth.SubjectPage(subject_ids=tx.subjects_held(request.after, min(request.limit, 10_000)))
+
+
 def count_subject(request: contract.CountSubject, parts: ImagingParts) -> auth.Count:
     """How much of the subject is left here: rows only; the store is listed by somebody else's code."""
     with parts.work.begin() as tx:

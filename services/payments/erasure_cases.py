@@ -44,6 +44,12 @@ def purge_subject(event: retention.PurgeRequested, parts: PaymentsParts) -> None
     logger.info("subject purged", purge_id=event.purge_id, counts=counts)
 
 
+def list_subjects(request: contract.ListSubjects, parts: PaymentsParts) -> auth.SubjectPage:
+    """For audits: whom does this service hold anything of? One page."""
+    with parts.work.begin() as tx:
+        return auth.SubjectPage(subject_ids=tx.subjects_held(request.after, min(request.limit, 10_000)))
+
+
 def count_subject(request: contract.CountSubject, parts: PaymentsParts) -> auth.Count:
     """How much here still names the subject."""
     with parts.work.begin() as tx:

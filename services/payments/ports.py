@@ -126,6 +126,9 @@ class PaymentsTransaction(EveryTransaction, Protocol):
     def forget_answers(self, subject_id: UUID) -> int:
         """Delete what idempotency keys remember of a subject; how many."""
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
 

@@ -89,6 +89,11 @@ class PaymentsService:
         """Compare a day's bill with our books."""
         return bill_cases.reconcile_day(request, self.parts)
 
+    @answers(payments.ListSubjects)
+    def list_subjects(self, request: payments.ListSubjects) -> auth.SubjectPage:
+        """Whom anything here names."""
+        return erasure_cases.list_subjects(request, self.parts)
+
     @answers(payments.CountSubject)
     def count_subject(self, request: payments.CountSubject) -> auth.Count:
         """What still names a subject here."""

@@ -4,6 +4,7 @@ import shared.host  # first: patches the standard library for eventlet # isort: 
 
 from datetime import timedelta
 
+from services.retention.adapters.dead_letters import BrokerDeadLetters
 from services.retention.adapters.postgres import PostgresRetention
 from services.retention.adapters.witnesses import AskedWitnesses
 from services.retention.ports import RetentionParts
@@ -27,10 +28,12 @@ def main() -> None:
         work=UnitOfWork(database, PostgresRetention, one_key(settings.tombstone_key)),
         store=store,
         witnesses=AskedWitnesses(PlainAsker(settings.amqp_url.get_secret_value())),
+        dead_letters=BrokerDeadLetters(settings.amqp_url.get_secret_value()),
         signer=Signer(named_keys(settings.certificate_signing_keys)),
         receipt_key=one_key(settings.receipt_key),
         clock=utc_now,
         deadline=timedelta(seconds=settings.purge_deadline_seconds),
+        second_look=timedelta(seconds=settings.second_look_seconds),
     )
     checks = {"database": database.ping, "store": store.ping}
     Host(RetentionService, settings, {"retention": parts}, checks=checks).run()

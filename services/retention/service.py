@@ -5,6 +5,7 @@ from __future__ import annotations
 from nameko.timer import timer
 
 from services.retention import use_cases
+from services.retention.audit_service import AuditEntryPoints
 from services.retention.ports import RetentionParts
 from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.queues import RETENTION_PURGES
@@ -13,7 +14,7 @@ from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
 
 
-class RetentionService:
+class RetentionService(AuditEntryPoints):
     """Makes data go away, and proves that it is gone."""
 
     name = "retention"
@@ -38,21 +39,6 @@ class RetentionService:
     def certificate_keys(self, request: retention.CertificateKeys) -> retention.CertificateKeySet:
         """The public keys of certificates."""
         return use_cases.certificate_keys(self.parts)
-
-    @answers(retention.ListPurges)
-    def list_purges(self, request: retention.ListPurges) -> retention.PurgeList:
-        """Purges, for operators."""
-        return use_cases.list_purges(request, self.parts)
-
-    @answers(retention.ShowPurge)
-    def show_purge(self, request: retention.ShowPurge) -> retention.PurgeState:
-        """One purge, for operators."""
-        return use_cases.show_purge(request.purge_id, self.parts)
-
-    @answers(retention.RetryPurge)
-    def retry_purge(self, request: retention.RetryPurge) -> retention.PurgeSummary:
-        """Have a purge start over."""
-        return use_cases.retry_purge(request, self.parts)
 
     @listens_to(RETENTION_PURGES, auth.GuestReplaced)
     def hear_replaced(self, event: auth.GuestReplaced) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+from services.retention.audits import absence_of
 from services.retention.domain import purges as saga
+from services.retention.domain.audits import SecondLook
 from services.retention.domain.certificates import CERTIFICATE_KIND, certificate_of
-from services.retention.domain.purges import IDENTITY, PARTICIPANTS, Purge, PurgeState, Step
+from services.retention.domain.purges import Purge, PurgeState, Step
 from services.retention.domain.receipts import purge_of, receipt_of
 from services.retention.ports import RetentionParts, RetentionTransaction
 from shared.contracts import auth, imaging, payments
@@ -24,13 +26,14 @@ from shared.kernel import log
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import BadRequest, NotFound, TimedOut, Unavailable
 from shared.kernel.ids import new_id
-from shared.storage import subject_prefix
 from shared.telemetry import metrics
 
 logger = log.get_logger("retention")
 REASONS = frozenset({"stash_wiped", "account_deleted", "signed_in", "operator"})
 """Why a purge may be asked for; the other reasons are things that happened, and come as events."""
 Ending = auth.GuestReplaced | auth.GuestSignedIn | auth.GuestExpired | auth.AccountAbandoned | auth.ConsentWithdrawn
+QUEUES = "queues"
+"""What the certificate counts dead letters under; no participant that reports."""
 LOOK_AT_ONCE = 50
 VERIFY_AGAIN_SECONDS = 2
 
@@ -141,8 +144,8 @@ def verify(purge: Purge, parts: RetentionParts) -> None:
     """Prove absence with other eyes than those that deleted, then certify; when something is left, start over."""
     if purge.subject_id is None:
         return
-    absence = {name: dict(parts.witnesses.count(name, purge.subject_id)) for name in (*PARTICIPANTS, IDENTITY)}
-    absence["store"] = {"objects": sum(1 for _ in parts.store.keys(subject_prefix(purge.subject_id)))}
+    dropped = parts.dead_letters.forget(purge.subject_id)
+    absence = absence_of(purge.subject_id, parts)
     left = saga.left_over(absence)
     now = parts.clock()
     with parts.work.begin() as tx:
@@ -154,9 +157,11 @@ def verify(purge: Purge, parts: RetentionParts) -> None:
             again, steps = saga.start_over(held, now, "left: " + ", ".join(sorted(left)))
             _save(again, steps, tx)
             return
+        held = saga.hear_report(held, QUEUES, {"dead_letters": dropped})
         certificate = parts.signer.sign(certificate_of(held, absence, now), kind=CERTIFICATE_KIND)
         tx.publish(contract.PurgeCompleted(subject_id=purge.subject_id, purge_id=held.purge_id))
         tx.save_purge(saga.complete(held, now, certificate))
+        tx.add_second_look(SecondLook(held.purge_id, purge.subject_id, now + parts.second_look))
     metrics.PURGE_SECONDS.labels("completed").observe((now - purge.requested_at).total_seconds())
     logger.info("purge completed", purge_id=purge.purge_id, reason=purge.reason, counts=dict(purge.counts))
 
@@ -178,8 +183,11 @@ def look_after_purges(parts: RetentionParts) -> None:
                 again, steps = saga.start_over(purge, now, f"no answer from: {waited}")
                 _save(again, steps, tx)
         stuck, oldest = tx.purge_figures(now)
+        states = tx.purge_states()
     metrics.PURGES_STUCK.set(stuck)
     metrics.OLDEST_PURGE.set(oldest)
+    for state in PurgeState:
+        metrics.PURGES_BY_STATE.labels(state).set(states.get(state, 0))
     for purge in to_verify:
         try:
             verify(purge, parts)

@@ -212,6 +212,22 @@ class CountSubject(Call[Count]):
     subject_id: UUID
 
 
+class SubjectPage(Answer):
+    """Subjects that a service holds anything of, in order."""
+
+    subject_ids: list[UUID]
+
+
+class ListSubjects(Call[SubjectPage]):
+    """For audits: whom does the service hold anything of? One page, after a subject."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "list_subjects"
+    answer: ClassVar[type[Answer]] = SubjectPage
+    after: UUID | None = None
+    limit: int = 1000
+
+
 class PolicyVersion(Answer):
     """One version of a policy document in one language."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.contracts.auth import Count
+from shared.contracts.auth import Count, SubjectPage
 from shared.contracts.base import Answer, Call, Command, Done, Event
 
 # ---- events
@@ -208,6 +208,16 @@ class FindSpecs(Call[SpecList]):
     text: str = ""
     category: str | None = None
     spec_id: str | None = None
+
+
+class ListSubjects(Call[SubjectPage]):
+    """For audits: whom does the service hold anything of? One page, after a subject."""
+
+    service: ClassVar[str] = "imaging"
+    method: ClassVar[str] = "list_subjects"
+    answer: ClassVar[type[Answer]] = SubjectPage
+    after: UUID | None = None
+    limit: int = 1000
 
 
 class CountSubject(Call[Count]):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.contracts.auth import Count
+from shared.contracts.auth import Count, SubjectPage
 from shared.contracts.base import Answer, Call, Event
 
 Channel = Literal["app", "wap", "page", "qr"]
@@ -330,6 +330,16 @@ class ReconcileDay(Call[Reconciled]):
     method: ClassVar[str] = "reconcile_day"
     answer: ClassVar[type[Answer]] = Reconciled
     day: date
+
+
+class ListSubjects(Call[SubjectPage]):
+    """For audits: whom does the service hold anything of? One page, after a subject."""
+
+    service: ClassVar[str] = "payments"
+    method: ClassVar[str] = "list_subjects"
+    answer: ClassVar[type[Answer]] = SubjectPage
+    after: UUID | None = None
+    limit: int = 1000
 
 
 class CountSubject(Call[Count]):

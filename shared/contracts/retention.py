@@ -149,3 +149,17 @@ class ShowPurge(Call[PurgeState]):
     method: ClassVar[str] = "show_purge"
     answer: ClassVar[type[Answer]] = PurgeState
     purge_id: UUID
+
+
+class Replayed(Answer):
+    """How many erased subjects were found to be back; each is being purged again."""
+
+    came_back: int
+
+
+class ReplayTombstones(Call[Replayed]):
+    """For operators, after a backup was restored: purge again whoever was erased since it was made."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "replay_tombstones"
+    answer: ClassVar[type[Answer]] = Replayed

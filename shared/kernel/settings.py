@@ -169,6 +169,9 @@ class RetentionSettings(BrokerSettings, StoreSettings, TombstoneSettings):
     certificate_signing_keys: SecretStr = Field(
         description="`kid:base64(Ed25519 seed)[,...]`, current first; signs certificates"
     )
+    second_look_seconds: Annotated[int, Field(ge=1)] = Field(
+        300, description="pause between a certificate and the second look at whether it is still true"
+    )
     purge_deadline_seconds: Annotated[int, Field(ge=5)] = Field(
         900, description="a purge not completed by then is `stuck`, with an alert"
     )

@@ -31,7 +31,7 @@ from services.payments.domain.orders import Order
 from services.payments.domain.trades import Merchant
 from services.payments.ports import PaymentsParts
 from services.retention import use_cases as retention_cases
-from services.retention.adapters.memory import MemoryWitnesses, memory_retention
+from services.retention.adapters.memory import MemoryDeadLetters, MemoryWitnesses, memory_retention
 from services.retention.ports import RetentionParts
 from shared.contracts import Message, auth, imaging, payments, retention
 from shared.crypto import Keyring, seal
@@ -119,6 +119,10 @@ class ImagingWorld:
         self.parts = ImagingParts(self.work, store, self.clock, timedelta(minutes=10), "free")
         self.worker = WorkerParts(self.work, store, keys, studio, self.clock, "free")
 
+    def look(self, ask: Callable[[Any], Any]) -> Any:
+        with self.work.begin() as tx:
+            return ask(tx)
+
     def subject(self) -> UUID:
         subject_id = new_id()
         self.keys.admit(subject_id)
@@ -205,9 +209,17 @@ class RetentionWorld:
         counters = {name: self._counter(name) for name in self.left}
         self.witnesses = MemoryWitnesses(counters)
         self.signer = Signer({"c1": secret_bytes()})
+        self.dead_letters = MemoryDeadLetters()
         store_seen = watched(self.store, "store", self.trouble)
         self.parts = RetentionParts(
-            self.work, store_seen, self.witnesses, self.signer, RECEIPT_KEY, self.clock, timedelta(minutes=15)
+            self.work,
+            store_seen,
+            self.witnesses,
+            self.dead_letters,
+            self.signer,
+            RECEIPT_KEY,
+            self.clock,
+            timedelta(minutes=15),
         )
 
     def open(self, subject_id: UUID, key: str | None = None) -> retention.PurgeOpened:
@@ -337,6 +349,11 @@ class World:
         self.imaging = ImagingWorld(self.clock)
         self.retention = RetentionWorld(self.clock, self.imaging.store)
         self.payments = PaymentsWorld(self.clock)
+        self.retention.witnesses.holding = {
+            "auth": lambda: set(self.auth.look(lambda tx: tx.subjects_held(None, 10_000))),
+            "imaging": lambda: set(self.imaging.look(lambda tx: tx.subjects_held(None, 10_000))),
+            "payments": lambda: set(self.payments.look(lambda tx: tx.subjects_held(None, 10_000))),
+        }
         self.retention.witnesses.counters = {
             "auth": self.auth.count,
             "imaging": self.imaging.count,

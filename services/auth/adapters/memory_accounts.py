@@ -182,3 +182,7 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         held = self.state.subjects.get(subject_id)
         if held is not None and held.wrapped_key == old:
             self.state.subjects[subject_id] = replace(held, wrapped_key=new)
+
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        return [held for held in sorted(self.state.subjects) if after is None or held > after][:limit]

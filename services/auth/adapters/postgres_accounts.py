@@ -202,6 +202,14 @@ class AccountRows(Transaction):
             "UPDATE subjects SET wrapped_key = %s WHERE subject_id = %s AND wrapped_key = %s", (new, subject_id, old)
         )
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        rows = self.connection.execute(
+            "SELECT subject_id FROM subjects WHERE %s::uuid IS NULL OR subject_id > %s ORDER BY subject_id LIMIT %s",
+            (after, after, limit),
+        )
+        return [row["subject_id"] for row in rows]
+
     def _jobs(self, where: str, *values: Any) -> list[RevocationJob]:
         rows = self.connection.execute(f"SELECT {_REVOCATION} FROM revocations WHERE {where}", values)  # noqa: S608 - constant text
         return [RevocationJob(**{**row, "status": RevocationState(row["status"])}) for row in rows]

@@ -138,6 +138,11 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
             self.delete_photo(photo.photo_id)
         return counts
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        held = sorted({photo.subject_id for photo in self.state.photos.values()})
+        return [subject_id for subject_id in held if after is None or subject_id > after][:limit]
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
         return {

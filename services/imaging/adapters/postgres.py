@@ -153,6 +153,15 @@ class PostgresImaging(Transaction):
         self.connection.execute("DELETE FROM photos WHERE subject_id = %s", (subject_id,))
         return counts
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        rows = self.connection.execute(
+            "SELECT subject_id FROM photos WHERE %s::uuid IS NULL OR subject_id > %s"
+            " GROUP BY subject_id ORDER BY subject_id LIMIT %s",
+            (after, after, limit),
+        )
+        return [row["subject_id"] for row in rows]
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
         counts: dict[str, int] = {}

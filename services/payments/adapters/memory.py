@@ -279,6 +279,12 @@ class MemoryPayments(_Orders, _Refunds, _Books):
         """Delete the subject's credits and passes; how many."""
         return delete_where(self.state.grants, lambda grant: grant.subject_id == subject_id)
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        tables = (self.state.orders, self.state.grants, self.state.unlocks)
+        held = {row.subject_id for table in tables for row in table.values() if row.subject_id is not None}
+        return [subject_id for subject_id in sorted(held) if after is None or subject_id > after][:limit]
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
         return {

@@ -158,6 +158,16 @@ class PostgresPayments(PostgresBooks):
         """Delete the subject's credits and passes; how many."""
         return self.connection.execute("DELETE FROM grants WHERE subject_id = %s", (subject_id,)).rowcount
 
+    def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Subjects that anything here names, in order, after one."""
+        rows = self.connection.execute(
+            "SELECT subject_id FROM (SELECT subject_id FROM orders UNION SELECT subject_id FROM grants"
+            " UNION SELECT subject_id FROM unlocks) held WHERE subject_id IS NOT NULL"
+            " AND (%s::uuid IS NULL OR subject_id > %s) ORDER BY subject_id LIMIT %s",
+            (after, after, limit),
+        )
+        return [row["subject_id"] for row in rows]
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
         counts: dict[str, int] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import collections
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from services.retention.domain.audits import SecondLook
 from services.retention.domain.purges import Purge, PurgeState
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.errors import Unavailable
@@ -23,6 +25,7 @@ class RetentionState(MemoryState):
     """Retention's tables."""
 
     purges: dict[UUID, Purge] = field(default_factory=dict)
+    second_looks: dict[UUID, SecondLook] = field(default_factory=dict)
 
 
 class MemoryRetention(MemoryTransaction[RetentionState]):
@@ -59,6 +62,38 @@ class MemoryRetention(MemoryTransaction[RetentionState]):
         """Purges for operators, newest first."""
         listed = [purge for purge in self.state.purges.values() if state is None or purge.state == state]
         return sorted(listed, key=lambda purge: purge.requested_at, reverse=True)[:limit]
+
+    def add_second_look(self, look: SecondLook) -> None:
+        """A look that is due minutes after the certificate."""
+        self.save_second_look(look)
+
+    def second_looks_due(self, now: datetime, limit: int) -> list[SecondLook]:
+        """Looks whose time has come."""
+        due = [look for look in self.state.second_looks.values() if look.due_at <= now]
+        return sorted(due, key=lambda look: look.due_at)[:limit]
+
+    def save_second_look(self, look: SecondLook) -> None:
+        """Look (again) later."""
+        if look.purge_id not in self.state.purges:
+            raise ConstraintBroken("no such purge")
+        held = self.state.second_looks.get(look.purge_id)
+        subject_id = held.subject_id if held else look.subject_id
+        self.state.second_looks[look.purge_id] = replace(look, subject_id=subject_id)
+
+    def forget_second_look(self, purge_id: UUID) -> None:
+        """Nothing was found: the subject's id goes."""
+        self.state.second_looks.pop(purge_id, None)
+
+    def completed_purges(self, tombstones: Sequence[bytes]) -> dict[bytes, UUID]:
+        """Those of the tombstones whose purge is completed, with the purge."""
+        wanted = set(tombstones)
+        completed = [p for p in self.state.purges.values() if p.state is PurgeState.COMPLETED]
+        return {p.tombstone: p.purge_id for p in completed if p.tombstone in wanted}
+
+    def purge_states(self) -> dict[str, int]:
+        """How many purges are in each state that is not completed."""
+        pending = (p.state for p in self.state.purges.values() if p.state is not PurgeState.COMPLETED)
+        return {str(state): number for state, number in collections.Counter(pending).items()}
 
     def purge_figures(self, now: datetime) -> tuple[int, float]:
         """How many purges are stuck, and the age in seconds of the oldest that is not completed."""
@@ -97,6 +132,7 @@ class MemoryWitnesses:
 
     def __init__(self, counters: Mapping[str, Counter]) -> None:
         self.counters = dict(counters)
+        self.holding: dict[str, Callable[[], set[UUID]]] = dict.fromkeys(counters, set)
         self.asked: list[str] = []
 
     def count(self, participant: str, subject_id: UUID) -> Mapping[str, int]:
@@ -106,3 +142,28 @@ class MemoryWitnesses:
         if counter is None:
             raise Unavailable(f"{participant} does not answer")
         return counter(subject_id)
+
+    def subjects(self, participant: str, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """The subjects that the participant holds anything of, in order, one page."""
+        held = sorted(self.held(participant))
+        return [subject_id for subject_id in held if after is None or subject_id > after][:limit]
+
+    def held(self, participant: str) -> set[UUID]:
+        """Whom the participant holds anything of; a test says so."""
+        holding = self.holding.get(participant)
+        if holding is None:
+            raise Unavailable(f"{participant} does not answer")
+        return holding()
+
+
+class MemoryDeadLetters:
+    """Dead letters that a test has put there: whose each one is."""
+
+    def __init__(self) -> None:
+        self.resting: list[UUID] = []
+
+    def forget(self, subject_id: UUID) -> int:
+        """Drop those about a subject; how many."""
+        dropped = self.resting.count(subject_id)
+        self.resting = [whose for whose in self.resting if whose != subject_id]
+        return dropped

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from services.retention.domain.audits import SecondLook
 from services.retention.domain.purges import Purge, PurgeState
 from shared.db import Transaction
 from shared.kernel.clock import parse_rfc3339, rfc3339
@@ -65,6 +68,45 @@ class PostgresRetention(Transaction):
             (state, state, limit),
         )
         return [_purge(row) for row in rows]
+
+    def add_second_look(self, look: SecondLook) -> None:
+        """A look that is due minutes after the certificate."""
+        self.save_second_look(look)
+
+    def second_looks_due(self, now: datetime, limit: int) -> list[SecondLook]:
+        """Looks whose time has come."""
+        with self.connection.cursor(row_factory=class_row(SecondLook)) as cursor:
+            return cursor.execute(
+                "SELECT purge_id, subject_id, due_at, looks FROM second_looks WHERE due_at <= %s ORDER BY due_at LIMIT %s",
+                (now, limit),
+            ).fetchall()
+
+    def save_second_look(self, look: SecondLook) -> None:
+        """Look (again) later."""
+        self.connection.execute(
+            "INSERT INTO second_looks (purge_id, subject_id, due_at, looks) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (purge_id) DO UPDATE SET due_at = excluded.due_at, looks = excluded.looks",
+            (look.purge_id, look.subject_id, look.due_at, look.looks),
+        )
+
+    def forget_second_look(self, purge_id: UUID) -> None:
+        """Nothing was found: the subject's id goes."""
+        self.connection.execute("DELETE FROM second_looks WHERE purge_id = %s", (purge_id,))
+
+    def completed_purges(self, tombstones: Sequence[bytes]) -> dict[bytes, UUID]:
+        """Those of the tombstones whose purge is completed, with the purge."""
+        rows = self.connection.execute(
+            "SELECT tombstone, purge_id FROM purges WHERE state = 'completed' AND tombstone = ANY(%s)",
+            (list(tombstones),),
+        )
+        return {bytes(row["tombstone"]): row["purge_id"] for row in rows}
+
+    def purge_states(self) -> dict[str, int]:
+        """How many purges are in each state that is not completed."""
+        rows = self.connection.execute(
+            "SELECT state, count(*) AS n FROM purges WHERE state <> 'completed' GROUP BY state"
+        )
+        return {row["state"]: int(row["n"]) for row in rows}
 
     def purge_figures(self, now: datetime) -> tuple[int, float]:
         """How many purges are stuck, and the age in seconds of the oldest that is not completed."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.retention import use_cases
+from services.retention import audits, use_cases
 from services.retention.domain.certificates import CERTIFICATE_KIND
 from shared.contracts import auth, imaging, retention
 from shared.crypto.signing import BadSignature, Signer, public_keys, verify
@@ -103,7 +103,7 @@ def test_the_identity_is_asked_for_last_and_only_then_is_absence_proven(world: R
     shown = world.show(purge_id)
     assert shown.status == "completed"
     assert [step["status"] for step in shown.timeline] == ["requested", "fenced", "purging", "verifying", "completed"]
-    assert shown.counts == {"imaging.photos": 1, "auth.subjects": 1}
+    assert shown.counts == {"imaging.photos": 1, "auth.subjects": 1, "queues.dead_letters": 0}
     [done] = world.said(retention.PurgeCompleted)
     assert (done.subject_id, done.purge_id) == (subject, purge_id)
 
@@ -145,7 +145,7 @@ def test_something_left_over_starts_the_purge_over_and_is_never_certified(world:
     world.auth_reports(subject, purge_id, subjects=0)
     shown = world.show(purge_id)
     assert shown.status == "completed"
-    assert shown.counts == {"imaging.photos": 2, "auth.subjects": 1}
+    assert shown.counts == {"imaging.photos": 2, "auth.subjects": 1, "queues.dead_letters": 0}
 
 
 def test_an_object_left_in_the_store_starts_the_purge_over_and_a_neighbours_does_not(world: RetentionWorld) -> None:
@@ -346,11 +346,13 @@ def test_a_death_while_hearing_a_report_loses_neither_the_report_nor_the_request
 
 
 def test_a_completed_purge_no_longer_names_its_subject(world: RetentionWorld) -> None:
-    """Only the tombstone recognises it; the certificate is without the subject's id too."""
+    """Once somebody has looked a second time only the tombstone recognises it; the certificate is without its id at once."""
     subject = new_id()
     purge_id = run(world, subject)
     world.work.take_outbox()
     assert world.work.state.purges[purge_id].subject_id is None
+    world.clock.forward(300)
+    assert audits.look_again(world.parts) == 0
     assert str(subject) not in repr(world.work.state)
     shown = world.show(purge_id)
     assert str(subject) not in shown.model_dump_json()
@@ -363,7 +365,7 @@ def test_the_certificate_verifies_with_the_published_key_and_says_what_was_delet
     keys = public_keys(use_cases.certificate_keys(world.parts).keys)
     content = verify(jws_of(world, purge_id), keys, kind=CERTIFICATE_KIND, issuer="pocketid")
     assert content["purge_id"] == str(purge_id)
-    assert content["deleted"] == {"imaging": {"photos": 1}, "auth": {"subjects": 1}}
+    assert content["deleted"] == {"imaging": {"photos": 1}, "auth": {"subjects": 1}, "queues": {"dead_letters": 0}}
     assert content["left"] == {
         "imaging": {"photos": 0},
         "payments": {"orders": 0},
