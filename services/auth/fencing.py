@@ -81,6 +81,12 @@ def expire_guests(parts: AuthParts) -> int:
     return len(idle)
 
 
+def forget_sessions(parts: AuthParts) -> int:
+    """Delete sessions that no refresh token can continue any more; how many."""
+    with parts.work.begin() as tx:
+        return tx.delete_old_sessions(parts.clock() - parts.tokens.refresh_life)
+
+
 def _end_guarding(guardian_id: UUID, now: datetime, parts: AuthParts, tx: AuthTransaction) -> None:
     """A guardian who leaves no longer consents for anybody."""
     for held in tx.guardianships(guardian_id):

@@ -106,6 +106,9 @@ class AuthTransaction(EveryTransaction, Protocol):
     def idle_guests(self, before: datetime, limit: int) -> list[UUID]:
         """Guests none of whose sessions was used since then."""
 
+    def delete_old_sessions(self, before: datetime) -> int:
+        """Delete sessions not used since then, with their tokens; how many."""
+
     def identity_by(self, provider: str, external_hash: str) -> Identity | None:
         """The identity with this keyed hash."""
 

@@ -93,3 +93,9 @@ class AuthService(AccountEntryPoints):
     def expire_guests(self) -> None:
         """Every minute: guests that were not seen for too long go."""
         fencing.expire_guests(self.parts)
+
+    @timer(interval=3600)
+    @quietly
+    def forget_sessions(self) -> None:
+        """Every hour: sessions that ended of themselves."""
+        fencing.forget_sessions(self.parts)

@@ -25,6 +25,8 @@ def main() -> None:
         store=store,
         clock=utc_now,
         upload_grace=timedelta(seconds=settings.upload_grace_seconds),
+        keep_originals=timedelta(days=settings.keep_originals_days),
+        keep_photos=timedelta(days=settings.keep_photos_days),
         unlock_policy=settings.unlock_policy,
     )
     checks = {"database": database.ping, "store": store.ping}

@@ -76,6 +76,15 @@ class ImagingTransaction(EveryTransaction, Protocol):
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
 
+    def photos_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Visible photos uploaded before a moment, oldest first, held until this transaction ends."""
+
+    def originals_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Ready photos uploaded before a moment whose original is still registered."""
+
+    def registered_keys(self, after: str, before: datetime, limit: int) -> list[str]:
+        """Objects' keys in byte order after one, of those registered before a moment."""
+
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
 
@@ -106,3 +115,5 @@ class ImagingParts:
     clock: Clock
     upload_grace: timedelta
     unlock_policy: str
+    keep_originals: timedelta = timedelta(days=7)
+    keep_photos: timedelta = timedelta(days=90)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nameko.timer import timer
 
-from services.imaging import use_cases
+from services.imaging import expiry, use_cases
 from services.imaging.ports import ImagingParts
 from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Done
@@ -97,8 +97,16 @@ class ImagingService:
         use_cases.sweep_uploads(self.parts)
         use_cases.sweep_renders(self.parts)
 
+    @timer(interval=60)
+    @quietly
+    def expire(self) -> None:
+        """Every minute: what the retention rules no longer let us keep."""
+        expiry.expire_originals(self.parts)
+        expiry.expire_photos(self.parts)
+
     @timer(interval=3600)
     @quietly
     def sweep_store(self) -> None:
-        """Every hour: objects that no row knows."""
+        """Every hour: objects that no row knows, rows whose object is missing."""
         use_cases.sweep_store(self.parts)
+        expiry.find_missing(self.parts)

@@ -84,7 +84,7 @@ def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
         tx.refuse_fenced(request.subject_id)
         photo = _owned(tx.photo(request.photo_id), request.subject_id)
         tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
-    _finish_deleting(photo, parts)
+    finish_deleting(photo, parts)
     return Done()
 
 
@@ -102,7 +102,7 @@ def stop_processing(event: auth.ConsentWithdrawn, parts: ImagingParts) -> None:
                 tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
                 doomed.append(photo)
     for photo in doomed:
-        _finish_deleting(photo, parts)
+        finish_deleting(photo, parts)
 
 
 def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.RenderState:
@@ -172,7 +172,7 @@ def sweep_uploads(parts: ImagingParts) -> int:
         for photo in stale:
             tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
     for photo in stale:
-        _finish_deleting(photo, parts)
+        finish_deleting(photo, parts)
     return len(stale)
 
 
@@ -198,7 +198,8 @@ def sweep_store(parts: ImagingParts) -> int:
     swept = 0
     batch: list[str] = []
     for key in parts.store.keys(""):
-        if _photo_milliseconds(key) < oldest:
+        made = _photo_milliseconds(key)
+        if made is not None and made < oldest:
             batch.append(key)
         if len(batch) == SWEEP_BATCH:
             swept += _sweep_batch(batch, parts)
@@ -251,17 +252,19 @@ def _owned(photo: Photo | None, subject_id: UUID, states: frozenset[PhotoState] 
     return photo
 
 
-def _finish_deleting(photo: Photo, parts: ImagingParts) -> None:
+def finish_deleting(photo: Photo, parts: ImagingParts) -> None:
+    """The objects of a photo that is marked as deleting go, then its rows."""
     parts.store.delete_prefix(photo_prefix(photo.subject_id, photo.photo_id))
     with parts.work.begin() as tx:
         tx.delete_photo(photo.photo_id)
 
 
-def _photo_milliseconds(key: str) -> int:
+def _photo_milliseconds(key: str) -> int | None:
+    """When the photo of an object was made, by its id; None for an object that belongs to no photo: not imaging's."""
     try:
         return milliseconds_of(UUID(key.split("/")[1]))
     except (IndexError, ValueError):
-        return 0
+        return None
 
 
 def _sweep_batch(keys: list[str], parts: ImagingParts) -> int:

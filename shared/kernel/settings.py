@@ -141,6 +141,8 @@ class ImagingSettings(BrokerSettings, StoreSettings, TombstoneSettings):
     upload_grace_seconds: Annotated[int, Field(ge=10)] = Field(
         600, description="an upload not finished by then is swept away"
     )
+    keep_originals_days: Annotated[int, Field(ge=1)] = Field(7, description="a ready photo's original is deleted then")
+    keep_photos_days: Annotated[int, Field(ge=1)] = Field(90, description="a photo is deleted then, with its renders")
     unlock_policy: Literal["free", "paid"] = Field(
         "paid", description="`paid` keeps a render's file behind an entitlement; `free` unlocks everything"
     )

@@ -26,6 +26,7 @@ PURGES_STARTED = Counter("pocketid_purges_started_total", "Purges by reason", ("
 PURGES_STUCK = Gauge("pocketid_purges_stuck", "Purges that are stuck: each one needs an operator")
 PURGE_SECONDS = Histogram("pocketid_purge_seconds", "Seconds from request to each state", ("state",), buckets=SLOW)
 OLDEST_PURGE = Gauge("pocketid_purge_oldest_seconds", "Age of the oldest purge that is not completed")
+MISSING_OBJECTS = Gauge("pocketid_objects_missing", "Registered objects that are not in the store: must be 0")
 PURGES_BY_STATE = Gauge("pocketid_purges", "Purges that are not completed, by state", ("state",))
 FINDINGS = Counter(
     "pocketid_retention_findings_total", "Erased data that was found to be back: must stay 0", ("where",)

@@ -60,6 +60,12 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         old = [s for s in idle if s.state is SubjectState.ACTIVE and s.created_at < before]
         return [s.subject_id for s in sorted(old, key=lambda s: s.created_at)][:limit]
 
+    def delete_old_sessions(self, before: datetime) -> int:
+        """Delete sessions not used since then, with their tokens; how many."""
+        old = {session_id for session_id, s in self.state.sessions.items() if s.last_used_at < before}
+        delete_where(self.state.refresh_tokens, lambda token: token.session_id in old)
+        return delete_where(self.state.sessions, lambda session: session.session_id in old)
+
     def identity_by(self, provider: str, external_hash: str) -> Identity | None:
         """The identity with this keyed hash."""
         held = self.state.identities.values()

@@ -58,6 +58,10 @@ class AccountRows(Transaction):
         )
         return [row["subject_id"] for row in rows]
 
+    def delete_old_sessions(self, before: datetime) -> int:
+        """Delete sessions not used since then, with their tokens; how many."""
+        return self.connection.execute("DELETE FROM sessions WHERE last_used_at < %s", (before,)).rowcount
+
     def identity_by(self, provider: str, external_hash: str) -> Identity | None:
         """The identity with this keyed hash."""
         return self._one(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.imaging.domain.photos import VISIBLE, Photo, Render
+from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render
 from shared.crypto import DataKey, new_data_key
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.errors import Code, PhotoRejected, PocketError, SubjectErased
@@ -25,6 +25,7 @@ NEWS_LIMIT = 200
 class _Object:
     subject_id: UUID
     photo_id: UUID
+    registered_at: datetime
 
 
 @dataclass
@@ -94,7 +95,7 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
     def register_object(self, key: str, photo: Photo) -> None:
         """Commit an object's key before its first byte is written. Again is fine."""
         self._require_photo(photo.photo_id)
-        self.state.objects.setdefault(key, _Object(photo.subject_id, photo.photo_id))
+        self.state.objects.setdefault(key, _Object(photo.subject_id, photo.photo_id, self._clock()))
 
     def forget_object(self, key: str) -> None:
         """The object is deleted."""
@@ -137,6 +138,21 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
         for photo in [p for p in self.state.photos.values() if p.subject_id == subject_id]:
             self.delete_photo(photo.photo_id)
         return counts
+
+    def photos_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Visible photos uploaded before a moment, oldest first."""
+        old = [p for p in self.state.photos.values() if p.state in VISIBLE and p.created_at < before]
+        return sorted(old, key=lambda photo: photo.created_at)[:limit]
+
+    def originals_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Ready photos uploaded before a moment whose original is still registered."""
+        ready = [p for p in self.photos_before(before, len(self.state.photos)) if p.state is PhotoState.READY]
+        return [photo for photo in ready if photo.key_of(ORIGINAL) in self.state.objects][:limit]
+
+    def registered_keys(self, after: str, before: datetime, limit: int) -> list[str]:
+        """Objects' keys in byte order after one, of those registered before a moment."""
+        old = [key for key, row in self.state.objects.items() if row.registered_at < before and key > after]
+        return sorted(old)[:limit]
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""

@@ -153,6 +153,33 @@ class PostgresImaging(Transaction):
         self.connection.execute("DELETE FROM photos WHERE subject_id = %s", (subject_id,))
         return counts
 
+    def photos_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Visible photos uploaded before a moment, oldest first, held until this transaction ends."""
+        rows = self.connection.execute(
+            f"SELECT {_PHOTO} FROM photos WHERE state = ANY(%s) AND created_at < %s"  # noqa: S608 - constant columns
+            " ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            ([str(state) for state in VISIBLE], before, limit),
+        )
+        return [_photo(row) for row in rows]
+
+    def originals_before(self, before: datetime, limit: int) -> list[Photo]:
+        """Ready photos uploaded before a moment whose original is still registered."""
+        rows = self.connection.execute(
+            f"SELECT {_PHOTO} FROM photos p WHERE state = 'ready' AND created_at < %s AND EXISTS"  # noqa: S608
+            " (SELECT FROM objects o WHERE o.photo_id = p.photo_id AND o.key LIKE '%%/original')"
+            " ORDER BY created_at LIMIT %s",
+            (before, limit),
+        )
+        return [_photo(row) for row in rows]
+
+    def registered_keys(self, after: str, before: datetime, limit: int) -> list[str]:
+        """Objects' keys in byte order after one, of those registered before a moment."""
+        rows = self.connection.execute(
+            'SELECT key FROM objects WHERE key COLLATE "C" > %s AND registered_at < %s ORDER BY key COLLATE "C" LIMIT %s',
+            (after, before, limit),
+        )
+        return [row["key"] for row in rows]
+
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
         rows = self.connection.execute(

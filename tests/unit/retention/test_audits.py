@@ -44,7 +44,9 @@ def bring_back(world: World, subject_id: UUID) -> None:
 
 
 def findings() -> float:
-    return sum(sample.value for metric in metrics.FINDINGS.collect() for sample in metric.samples if "total" in sample.name)
+    return sum(
+        sample.value for metric in metrics.FINDINGS.collect() for sample in metric.samples if "total" in sample.name
+    )
 
 
 def test_a_second_look_that_finds_nothing_forgets_the_subject(world: World) -> None:
