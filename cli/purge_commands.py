@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +13,8 @@ from rich.table import Column, Table
 
 from cli.asking import ask
 from shared.contracts import retention
+from shared.crypto.signing import BadSignature, public_keys
+from shared.crypto.signing import verify as check
 from shared.kernel.clock import rfc3339
 
 purge = typer.Typer(help="Purges: list them, show one, have one start over.", no_args_is_help=True)
@@ -55,3 +59,44 @@ def retry(purge_id: PurgeId) -> None:
     """Has a purge that is stuck start over now."""
     summary = ask(retention.RetryPurge(purge_id=purge_id))
     typer.echo(f"{summary.purge_id}: {summary.status}, attempt {summary.attempts}")
+
+
+@purge.command()
+def request(
+    subject_id: Annotated[UUID, typer.Argument(help="Whose data goes; there is no way back.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Purges a subject on an operator's word, as if it had asked itself."""
+    if not yes:
+        typer.confirm(f"Purge everything of {subject_id}?", abort=True)
+    opened = ask(retention.OpenPurge(subject_id=subject_id, reason="operator"))
+    typer.echo(f"{opened.purge_id}: {opened.status}, receipt {opened.receipt}")
+
+
+@purge.command("replay-tombstones")
+def replay_tombstones() -> None:
+    """After a backup was restored: finds whoever was erased since it was made, and purges again."""
+    found = ask(retention.ReplayTombstones())
+    typer.echo(f"{found.came_back} erased subjects were back; each is being purged again")
+
+
+@purge.command()
+def verify(
+    certificate: Annotated[Path, typer.Argument(help="The JWS, or the JSON that the API answered.", exists=True)],
+    keys: Annotated[
+        Path, typer.Option(help="The published keys: /.well-known/purge-certificate-keys.json", exists=True)
+    ],
+) -> None:
+    """Verifies a certificate, without any service or network."""
+    from services.retention.domain.certificates import CERTIFICATE_KIND
+
+    text = certificate.read_text("utf-8").strip()
+    if text.startswith("{"):
+        found = json.loads(text)
+        text = (found.get("certificate") or found)["jws"]
+    try:
+        content = check(text, public_keys(json.loads(keys.read_text("utf-8"))["keys"]), kind=CERTIFICATE_KIND)
+    except BadSignature as error:
+        typer.echo(f"pocketid: not a certificate of ours: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=2))

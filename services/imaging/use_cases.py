@@ -22,6 +22,8 @@ PAGE_LIMIT = 200
 ALL_PHOTOS = 100_000
 """More than anybody has."""
 SWEEP_BATCH = 500
+ROOMS_OF_OTHERS = ("exports",)
+"""Second part of the keys that retention registers, not imaging."""
 
 
 def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> contract.Registered:
@@ -198,8 +200,7 @@ def sweep_store(parts: ImagingParts) -> int:
     swept = 0
     batch: list[str] = []
     for key in parts.store.keys(""):
-        made = _photo_milliseconds(key)
-        if made is not None and made < oldest:
+        if not _is_of_others(key) and _photo_milliseconds(key) < oldest:
             batch.append(key)
         if len(batch) == SWEEP_BATCH:
             swept += _sweep_batch(batch, parts)
@@ -259,12 +260,16 @@ def finish_deleting(photo: Photo, parts: ImagingParts) -> None:
         tx.delete_photo(photo.photo_id)
 
 
-def _photo_milliseconds(key: str) -> int | None:
-    """When the photo of an object was made, by its id; None for an object that belongs to no photo: not imaging's."""
+def _photo_milliseconds(key: str) -> int:
     try:
         return milliseconds_of(UUID(key.split("/")[1]))
     except (IndexError, ValueError):
-        return None
+        return 0
+
+
+def _is_of_others(key: str) -> bool:
+    """Whether another service registers what lies there, below the subject's prefix."""
+    return key.split("/")[1:2] in [[room] for room in ROOMS_OF_OTHERS]
 
 
 def _sweep_batch(keys: list[str], parts: ImagingParts) -> int:

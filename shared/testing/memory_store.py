@@ -36,5 +36,5 @@ class MemoryStore:
         return len(doomed)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys under ``prefix``."""
-        return iter([key for key in self.objects if key.startswith(prefix)])
+        """The keys under ``prefix``, in byte order (keys are ASCII)."""
+        return iter(sorted(key for key in self.objects if key.startswith(prefix)))

@@ -72,6 +72,14 @@ def test_deleting_a_prefix_takes_everything_below_and_nothing_of_the_neighbour(s
     assert store.delete_prefix(subject_prefix(subject)) == 0
 
 
+def test_keys_come_in_byte_order(store: Any) -> None:
+    """A walk beside a database's sorted keys depends on it."""
+    names = ["b/2", "a/1", "b/10", "a-1", "a/0"]
+    for name in names:
+        store.put(f"order/{name}", b"x")
+    assert list(store.keys("order/")) == sorted(f"order/{name}" for name in names)
+
+
 def test_many_objects_are_listed_and_deleted_completely(store: Any) -> None:
     """More than one page of a listing (1,000)."""
     prefix = place()

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from services.gateway.certificate_page import certificate_page
 from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
+from services.gateway.problems import language_of
 from shared.contracts import auth, retention
 from shared.kernel import log
 from shared.kernel.errors import Conflict, PocketError, SubjectErased
@@ -94,6 +97,14 @@ async def purge_progress(receipt: str, parts: GatewayParts) -> PurgeProgress:
     """A purge's progress, and its signed certificate once it is completed. Needs no login."""
     answer = await parts.asker.ask(retention.PurgeByReceipt(receipt=receipt[:100]))
     return PurgeProgress.model_validate(answer.model_dump())
+
+
+@router.get("/v1/purges/{receipt}/certificate", response_class=HTMLResponse)
+async def purge_certificate(receipt: str, request: Request, parts: GatewayParts) -> HTMLResponse:
+    """The certificate as a page to read and print, in the language of `Accept-Language`. Needs no login."""
+    answer = await parts.asker.ask(retention.PurgeByReceipt(receipt=receipt[:100]))
+    page = certificate_page(answer.certificate, language_of(request))
+    return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
 
 @router.get("/.well-known/purge-certificate-keys.json")
