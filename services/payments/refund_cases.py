@@ -82,7 +82,7 @@ def promise_refund(
         raise BadRequest(f"between 1 and {left} fen can be paid back")
     taken = take_back(order, amount, now, tx, whole=amount == left) if order.state is OrderState.PAID else 0
     refund = rules.new_refund(new_id(), order.order_id, amount, cause, now, taken=taken, request_no=request_no)
-    ends = [each.done_at for each in earlier if each.done_at is not None]
+    ends = [each.done_at for each in earlier if each.done_at is not None and each.state is RefundState.SUCCEEDED]
     if ends and now - max(ends) < rules.PAUSE:
         refund = replace(refund, next_look_at=max(ends) + rules.PAUSE)
     tx.add_refund(refund)
@@ -186,14 +186,14 @@ def _count_refund(order: Order, refund: Refund, now: datetime, tx: PaymentsTrans
 
 
 def _fail(refund: Refund, trouble: str, parts: PaymentsParts) -> None:
-    """Alipay refuses for good. What was bought is given again; where nothing can be given, it stays an alert and is retried."""
+    """Alipay refuses for good. What was bought is given again; what could not be served stays an alert and is retried."""
     now = parts.clock()
     with parts.work.begin() as tx:
         order, held = held_order(refund.order_id, tx), tx.refund(refund.refund_id)
         if order is None or held is None or held.state is not RefundState.REQUESTED:
             return
         logger.error("refund refused", order_id=order.order_id, refund_id=held.refund_id, detail=trouble)
-        if order.state is not OrderState.PAID or order.subject_id is None:
+        if order.state is OrderState.RETURNING:
             tx.save_refund(replace(held, trouble=trouble))
             return
         tx.save_refund(rules.settled(held, RefundState.FAILED, now, trouble))
