@@ -13,7 +13,7 @@ from services.payments.domain.reconciliation import Difference, DifferenceKind, 
 from services.payments.domain.trades import Failure, Unknown
 from services.payments.payment_cases import look_at
 from services.payments.ports import PaymentsParts, PaymentsTransaction
-from shared.contracts import payments as contract
+from shared.contracts import bookkeeping
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, Unavailable
 from shared.telemetry import metrics
@@ -23,7 +23,7 @@ EMPTY = frozenset({"isp.bill_not_exist", "BILL_NOT_EXIST"})
 DAYS_TO_CATCH_UP = 7
 
 
-def reconcile_day(request: contract.ReconcileDay, parts: PaymentsParts) -> contract.Reconciled:
+def reconcile_day(request: bookkeeping.ReconcileDay, parts: PaymentsParts) -> bookkeeping.Reconciled:
     """Fetch a day's bill and compare it with our books, both ways; again is fine. Raises ``unavailable``."""
     if request.day >= rules.day_of(parts.clock()):
         raise BadRequest("only a day that is over has a bill")
@@ -32,7 +32,7 @@ def reconcile_day(request: contract.ReconcileDay, parts: PaymentsParts) -> contr
     if _heal(found, parts):
         found = _compare(request.day, lines, parts)
     payments = [line for line in lines if not line.is_refund]
-    return contract.Reconciled(
+    return bookkeeping.Reconciled(
         day=request.day,
         status="compared" if lines else "empty",
         payments=len(payments),
@@ -50,7 +50,7 @@ def reconcile_yesterday(parts: PaymentsParts) -> None:
         with parts.work.begin() as tx:
             wanted = not tx.is_compared(day)
         if wanted:
-            reconcile_day(contract.ReconcileDay(day=day), parts)
+            reconcile_day(bookkeeping.ReconcileDay(day=day), parts)
 
 
 def check_ledger(parts: PaymentsParts) -> list[str]:
@@ -129,8 +129,8 @@ def _heal(found: list[Difference], parts: PaymentsParts) -> bool:
     return asked
 
 
-def _shown(difference: Difference) -> contract.Difference:
-    return contract.Difference(
+def _shown(difference: Difference) -> bookkeeping.Difference:
+    return bookkeeping.Difference(
         kind=difference.kind,
         reference=difference.reference,
         ours=difference.ours,

@@ -16,6 +16,7 @@ from services.payments.entitlement_cases import give_again, take_all, take_back
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from services.payments.use_cases import for_operators, owned, shown
+from shared.contracts import bookkeeping
 from shared.contracts import payments as contract
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, Conflict, NotFound
@@ -47,7 +48,7 @@ def refund_order(request: contract.RefundOrder, parts: PaymentsParts) -> contrac
         return shown(order, tx.refunds_of(order.order_id), parts)
 
 
-def refund_for_operators(request: contract.RefundForOperators, parts: PaymentsParts) -> contract.OrderState:
+def refund_for_operators(request: bookkeeping.RefundForOperators, parts: PaymentsParts) -> contract.OrderState:
     """An operator pays back a part, or all that is left; the same key again is the same refund."""
     now = parts.clock()
     request_no = _request_no(request.order_id, request.key) if request.key else ""

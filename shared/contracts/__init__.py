@@ -1,6 +1,6 @@
 """Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
 
-from shared.contracts import auth, imaging, payments, retention
+from shared.contracts import auth, bookkeeping, imaging, payments, retention
 from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
 from shared.contracts.queues import LISTENERS, Listener
 
@@ -12,6 +12,7 @@ __all__ = [
     "Listener",
     "Message",
     "auth",
+    "bookkeeping",
     "decode",
     "encode",
     "imaging",

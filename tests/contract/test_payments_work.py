@@ -210,7 +210,7 @@ def test_entitlements_are_kept_by_subject_and_by_order(payments: Both) -> None:
 def test_no_more_credits_are_spent_than_there_are(payments: Both, wrong: dict[str, int]) -> None:
     """The database itself says so."""
     pack = Grant(new_id(), new_id(), None, GrantKind.CREDITS, ("photo",), 10, NOW)
-    with pytest.raises(REFUSED), payments.work.begin() as tx:
+    with pytest.raises(REFUSED), payments.work.begin() as tx:  # noqa: PT012 - the block is the transaction
         tx.add_grant(pack)
         tx.save_grant(replace(pack, **wrong))
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, auth, imaging, known_types, payments, retention
+from shared.contracts import Message, auth, bookkeeping, imaging, known_types, payments, retention
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,7 +43,10 @@ def example_of(kind: type[Message], *, bare: bool) -> Message:
 def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
     declared = [
-        kind for module in (auth, imaging, payments, retention) for kind in vars(module).values() if _is_call(kind)
+        kind
+        for module in (auth, bookkeeping, imaging, payments, retention)
+        for kind in vars(module).values()
+        if _is_call(kind)
     ]
     return {f"{kind.service}.{kind.method}": kind for kind in declared}
 

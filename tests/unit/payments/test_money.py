@@ -11,7 +11,7 @@ from services.payments import bill_cases, entitlement_cases, erasure_cases, refu
 from services.payments.adapters.memory_alipay import LATE, LOST, REFUSED
 from services.payments.domain import reconciliation
 from services.payments.domain.orders import OrderState
-from shared.contracts import payments
+from shared.contracts import bookkeeping, payments
 from shared.kernel.errors import (
     BadRequest,
     Conflict,
@@ -303,7 +303,7 @@ def test_an_operator_pays_a_part_back_and_its_credits_go(world: PaymentsWorld) -
     """The order stays paid; the same key is the same refund; never more than was paid."""
     subject = new_id()
     order = world.bought(subject, "pack-ten")
-    request = payments.RefundForOperators(order_id=order.order_id, amount=980, key="ticket-7")
+    request = bookkeeping.RefundForOperators(order_id=order.order_id, amount=980, key="ticket-7")
     for _ in range(2):
         state = refund_cases.refund_for_operators(request, world.parts)
     assert (state.status, state.refunded, len(state.refunds)) == ("paid", 980, 1)
@@ -488,7 +488,7 @@ def test_a_death_at_any_step_of_buying_and_refunding_loses_and_doubles_nothing(
 def yesterday(world: PaymentsWorld) -> Any:
     day = reconciliation.day_of(world.clock())
     world.clock.forward(86400)
-    return payments.ReconcileDay(day=day)
+    return bookkeeping.ReconcileDay(day=day)
 
 
 def test_a_day_that_agrees_has_no_difference(world: PaymentsWorld) -> None:
@@ -537,7 +537,7 @@ def test_differences_are_records_that_stay_open_until_both_sides_agree(world: Pa
 def test_only_a_day_that_is_over_is_compared_and_a_lost_bill_is_no_empty_one(world: PaymentsWorld) -> None:
     """Not knowing is not nothing; a day without trades is."""
     with pytest.raises(BadRequest):
-        bill_cases.reconcile_day(payments.ReconcileDay(day=reconciliation.day_of(world.clock())), world.parts)
+        bill_cases.reconcile_day(bookkeeping.ReconcileDay(day=reconciliation.day_of(world.clock())), world.parts)
     request = yesterday(world)
     world.alipay.moods = [LOST]
     with pytest.raises(Unavailable):
@@ -556,8 +556,8 @@ def test_the_timer_compares_the_days_that_are_ready_once(world: PaymentsWorld) -
 def test_operators_see_orders_without_their_owners(world: PaymentsWorld) -> None:
     """Neither the subject nor the photo, nor what could be paid by."""
     order = world.open(new_id())
-    [listed] = use_cases.orders_for_operators(payments.OrdersForOperators(status="open"), world.parts).items
+    [listed] = use_cases.orders_for_operators(bookkeeping.OrdersForOperators(status="open"), world.parts).items
     assert listed == use_cases.order_for_operators(order.order_id, world.parts)
     assert (listed.photo_id, listed.pay) == (None, None)
     with pytest.raises(BadRequest):
-        use_cases.orders_for_operators(payments.OrdersForOperators(status="rich"), world.parts)
+        use_cases.orders_for_operators(bookkeeping.OrdersForOperators(status="rich"), world.parts)

@@ -22,7 +22,7 @@ from services.payments import entitlement_cases, erasure_cases, refund_cases
 from services.payments.adapters.memory_alipay import LATE, LOST
 from services.payments.domain.entitlements import GrantKind
 from services.payments.domain.orders import OrderState
-from shared.contracts import payments, retention
+from shared.contracts import bookkeeping, payments, retention
 from shared.kernel.errors import PocketError
 from shared.kernel.ids import new_id
 from shared.testing.faults import Killed, watched
@@ -131,7 +131,9 @@ class Money(RuleBasedStateMachine):
     @rule(which=pick, amount=st.integers(1, 5000))
     def refund_by_an_operator(self, which: int, amount: int) -> None:
         """An operator pays a part back."""
-        request = payments.RefundForOperators(order_id=self.one(which)[1].order_id, amount=amount, key=str(amount % 3))
+        request = bookkeeping.RefundForOperators(
+            order_id=self.one(which)[1].order_id, amount=amount, key=str(amount % 3)
+        )
         with self.dying():
             refund_cases.refund_for_operators(request, self.pay.parts)
 
