@@ -266,3 +266,13 @@ def test_changes_of_one_subjects_money_wait_for_each_other_and_for_nobody_else(r
     later = NOW + timedelta(hours=1)
     assert not waits(work, lambda tx: tx.order(order.order_id), lambda tx: due.append(len(tx.orders_due(later, 9))))
     assert due == [0]
+
+
+@pytest.mark.integration
+def test_every_table_of_payments_is_known_to_the_one_who_deletes(real_payments: Both, dsns: dict[str, str]) -> None:
+    """A table added later, with a subject in it, must be counted and stripped: this list is looked at then."""
+    with psycopg.connect(dsns["payments"]) as connection:
+        found = connection.execute(
+            "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'subject_id'"
+        ).fetchall()
+    assert {name for (name,) in found} == {"orders", "grants", "unlocks", "idempotency"}
