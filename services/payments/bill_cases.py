@@ -29,7 +29,11 @@ def reconcile_day(request: bookkeeping.ReconcileDay, parts: PaymentsParts) -> bo
         raise BadRequest("only a day that is over has a bill")
     lines = _bill_of(request.day, parts)
     found = _compare(request.day, lines, parts)
-    if _heal(found, parts):
+    if not lines and found is None:
+        return bookkeeping.Reconciled(
+            day=request.day, status="not_ready", payments=0, refunds=0, amount=0, differences=[]
+        )
+    if found and _heal(found, parts):
         found = _compare(request.day, lines, parts)
     payments = [line for line in lines if not line.is_refund]
     return bookkeeping.Reconciled(
@@ -38,7 +42,7 @@ def reconcile_day(request: bookkeeping.ReconcileDay, parts: PaymentsParts) -> bo
         payments=len(payments),
         refunds=len(lines) - len(payments),
         amount=sum(line.amount for line in lines),
-        differences=[_shown(difference) for difference in found],
+        differences=[_shown(difference) for difference in found or []],
     )
 
 
@@ -80,7 +84,8 @@ def _bill_of(day: date, parts: PaymentsParts) -> list[BillLine]:
         raise Unavailable("the bill is broken") from error
 
 
-def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Difference]:
+def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Difference] | None:
+    """The differences; None when the bill is not there yet: we have movements, and Alipay says that it has no bill."""
     begin, end = rules.bounds_of(day)
     ids = [order_rules.order_of_trade_no(line.out_trade_no) for line in lines if not line.is_refund]
     requests = [line.request_no for line in lines if line.is_refund]
@@ -88,6 +93,9 @@ def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Dif
         payments = {m.reference: m for m in tx.payments_between(begin, end, [i for i in ids if i is not None])}
         refunds = {m.reference: m for m in tx.refunds_between(begin, end, requests)}
         found = rules.compared(day, lines, payments, refunds)
+        if found and not lines and day >= rules.day_to_fetch(parts.clock()):
+            logger.warning("bill not ready", day=str(day))
+            return None
         _record(day, found, tx)
         _resolve_elsewhere(day, lines, tx)
         tx.compared(day, parts.clock())

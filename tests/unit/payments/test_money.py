@@ -545,6 +545,20 @@ def test_only_a_day_that_is_over_is_compared_and_a_lost_bill_is_no_empty_one(wor
     assert bill_cases.reconcile_day(request, world.parts).status == "empty"
 
 
+def test_a_bill_that_is_not_there_yet_is_waited_for_a_day_and_then_missed(world: PaymentsWorld) -> None:
+    """Alipay says the same of a day without trades and of a bill that is late."""
+    order = world.bought(new_id())
+    world.alipay.trades.clear()
+    request = yesterday(world)
+    while reconciliation.day_to_fetch(world.clock()) < request.day:
+        world.clock.forward(3600)
+    told = bill_cases.reconcile_day(request, world.parts)
+    assert (told.status, told.differences, world.work.state.days) == ("not_ready", [], {})
+    world.clock.forward(86400)
+    told = bill_cases.reconcile_day(request, world.parts)
+    assert [each.reference for each in told.differences] == [number_of(order)]
+
+
 def test_the_timer_compares_the_days_that_are_ready_once(world: PaymentsWorld) -> None:
     """Seven days back at most; what was compared is not fetched again."""
     bill_cases.reconcile_yesterday(world.parts)
