@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "cli.launcher.doctor",
     "dead": "cli.dead_commands",
     "purge": "cli.purge_commands",
+    "orders": "cli.order_commands",
     "policy": "cli.policy_commands",
     "keys": "cli.key_commands",
 }

@@ -10,7 +10,6 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -18,6 +17,7 @@ from rich.console import Console
 
 from cli.launcher.broker import find_epmd, find_server
 from cli.launcher.errors import LauncherError
+from cli.launcher.findings import Finding
 from cli.launcher.ports import is_free
 from cli.launcher.run_folder import REPOSITORY, RunFolder
 from cli.launcher.settings import DEFAULT_PORT
@@ -29,20 +29,12 @@ MODELS = REPOSITORY / "services" / "imaging" / "pipeline" / "models.toml"
 SETUP = "make setup"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    says: str
-    mend: str = ""
-    """The command (or change) that mends it."""
-
-
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON instead of text.")) -> None:
+def doctor(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of text."),
+    alipay: bool = typer.Option(False, "--alipay", help="Look at Alipay's keys and reach instead of the machine."),
+) -> None:
     """Looks for what is missing on this machine and names the command that mends it; exit 1 when something is."""
-    findings = examine(os.environ)
+    findings = _alipay() if alipay else examine(os.environ)
     if as_json:
         rows = [{"what": f.what, "ok": f.ok, "says": f.says, "mend": f.mend} for f in findings]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -69,6 +61,12 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         lambda: _processes(System(folder, environ)) if is_up else _port(environ),
     ]
     return [finding for check in checks for finding in check()]
+
+
+def _alipay() -> list[Finding]:
+    from cli.launcher.alipay_check import examine_alipay
+
+    return examine_alipay(os.environ)
 
 
 def _python() -> list[Finding]:

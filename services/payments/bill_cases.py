@@ -13,7 +13,7 @@ from services.payments.domain.reconciliation import Difference, DifferenceKind, 
 from services.payments.domain.trades import Failure, Unknown
 from services.payments.payment_cases import look_at
 from services.payments.ports import PaymentsParts, PaymentsTransaction
-from shared.contracts import payments as contract
+from shared.contracts import bookkeeping
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, Unavailable
 from shared.telemetry import metrics
@@ -23,22 +23,26 @@ EMPTY = frozenset({"isp.bill_not_exist", "BILL_NOT_EXIST"})
 DAYS_TO_CATCH_UP = 7
 
 
-def reconcile_day(request: contract.ReconcileDay, parts: PaymentsParts) -> contract.Reconciled:
+def reconcile_day(request: bookkeeping.ReconcileDay, parts: PaymentsParts) -> bookkeeping.Reconciled:
     """Fetch a day's bill and compare it with our books, both ways; again is fine. Raises ``unavailable``."""
     if request.day >= rules.day_of(parts.clock()):
         raise BadRequest("only a day that is over has a bill")
     lines = _bill_of(request.day, parts)
     found = _compare(request.day, lines, parts)
-    if _heal(found, parts):
+    if not lines and found is None:
+        return bookkeeping.Reconciled(
+            day=request.day, status="not_ready", payments=0, refunds=0, amount=0, differences=[]
+        )
+    if found and _heal(found, parts):
         found = _compare(request.day, lines, parts)
     payments = [line for line in lines if not line.is_refund]
-    return contract.Reconciled(
+    return bookkeeping.Reconciled(
         day=request.day,
         status="compared" if lines else "empty",
         payments=len(payments),
         refunds=len(lines) - len(payments),
         amount=sum(line.amount for line in lines),
-        differences=[_shown(difference) for difference in found],
+        differences=[_shown(difference) for difference in found or []],
     )
 
 
@@ -50,7 +54,7 @@ def reconcile_yesterday(parts: PaymentsParts) -> None:
         with parts.work.begin() as tx:
             wanted = not tx.is_compared(day)
         if wanted:
-            reconcile_day(contract.ReconcileDay(day=day), parts)
+            reconcile_day(bookkeeping.ReconcileDay(day=day), parts)
 
 
 def check_ledger(parts: PaymentsParts) -> list[str]:
@@ -80,7 +84,8 @@ def _bill_of(day: date, parts: PaymentsParts) -> list[BillLine]:
         raise Unavailable("the bill is broken") from error
 
 
-def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Difference]:
+def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Difference] | None:
+    """The differences; None when the bill is not there yet: we have movements, and Alipay says that it has no bill."""
     begin, end = rules.bounds_of(day)
     ids = [order_rules.order_of_trade_no(line.out_trade_no) for line in lines if not line.is_refund]
     requests = [line.request_no for line in lines if line.is_refund]
@@ -88,6 +93,9 @@ def _compare(day: date, lines: list[BillLine], parts: PaymentsParts) -> list[Dif
         payments = {m.reference: m for m in tx.payments_between(begin, end, [i for i in ids if i is not None])}
         refunds = {m.reference: m for m in tx.refunds_between(begin, end, requests)}
         found = rules.compared(day, lines, payments, refunds)
+        if found and not lines and day >= rules.day_to_fetch(parts.clock()):
+            logger.warning("bill not ready", day=str(day))
+            return None
         _record(day, found, tx)
         _resolve_elsewhere(day, lines, tx)
         tx.compared(day, parts.clock())
@@ -129,8 +137,8 @@ def _heal(found: list[Difference], parts: PaymentsParts) -> bool:
     return asked
 
 
-def _shown(difference: Difference) -> contract.Difference:
-    return contract.Difference(
+def _shown(difference: Difference) -> bookkeeping.Difference:
+    return bookkeeping.Difference(
         kind=difference.kind,
         reference=difference.reference,
         ours=difference.ours,

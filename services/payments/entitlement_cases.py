@@ -104,8 +104,11 @@ def take_all(order: Order, now: datetime, tx: PaymentsTransaction) -> None:
 
 def give_again(order: Order, refund: Refund, now: datetime, tx: PaymentsTransaction, *, whole: bool) -> None:
     """A refund failed for good: what it took back is given again."""
+    left = refund.taken
     for grant in tx.grants_of_order(order.order_id):
-        tx.save_grant(replace(grant, taken_back=max(0, grant.taken_back - refund.taken)))
+        back = min(left, grant.taken_back)
+        tx.save_grant(replace(grant, taken_back=grant.taken_back - back))
+        left -= back
     if whole and order.photo_id is not None:
         hand_over(order, now, tx)
 

@@ -16,6 +16,7 @@ from services.payments.entitlement_cases import give_again, take_all, take_back
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from services.payments.use_cases import for_operators, owned, shown
+from shared.contracts import bookkeeping
 from shared.contracts import payments as contract
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, Conflict, NotFound
@@ -47,7 +48,7 @@ def refund_order(request: contract.RefundOrder, parts: PaymentsParts) -> contrac
         return shown(order, tx.refunds_of(order.order_id), parts)
 
 
-def refund_for_operators(request: contract.RefundForOperators, parts: PaymentsParts) -> contract.OrderState:
+def refund_for_operators(request: bookkeeping.RefundForOperators, parts: PaymentsParts) -> contract.OrderState:
     """An operator pays back a part, or all that is left; the same key again is the same refund."""
     now = parts.clock()
     request_no = _request_no(request.order_id, request.key) if request.key else ""
@@ -82,7 +83,7 @@ def promise_refund(
         raise BadRequest(f"between 1 and {left} fen can be paid back")
     taken = take_back(order, amount, now, tx, whole=amount == left) if order.state is OrderState.PAID else 0
     refund = rules.new_refund(new_id(), order.order_id, amount, cause, now, taken=taken, request_no=request_no)
-    ends = [each.done_at for each in earlier if each.done_at is not None]
+    ends = [each.done_at for each in earlier if each.done_at is not None and each.state is RefundState.SUCCEEDED]
     if ends and now - max(ends) < rules.PAUSE:
         refund = replace(refund, next_look_at=max(ends) + rules.PAUSE)
     tx.add_refund(refund)
@@ -186,14 +187,14 @@ def _count_refund(order: Order, refund: Refund, now: datetime, tx: PaymentsTrans
 
 
 def _fail(refund: Refund, trouble: str, parts: PaymentsParts) -> None:
-    """Alipay refuses for good. What was bought is given again; where nothing can be given, it stays an alert and is retried."""
+    """Alipay refuses for good. What was bought is given again; what could not be served stays an alert and is retried."""
     now = parts.clock()
     with parts.work.begin() as tx:
         order, held = held_order(refund.order_id, tx), tx.refund(refund.refund_id)
         if order is None or held is None or held.state is not RefundState.REQUESTED:
             return
         logger.error("refund refused", order_id=order.order_id, refund_id=held.refund_id, detail=trouble)
-        if order.state is not OrderState.PAID or order.subject_id is None:
+        if order.state is OrderState.RETURNING:
             tx.save_refund(replace(held, trouble=trouble))
             return
         tx.save_refund(rules.settled(held, RefundState.FAILED, now, trouble))

@@ -6,7 +6,7 @@ from nameko.timer import timer
 
 from services.payments import bill_cases, entitlement_cases, erasure_cases, payment_cases, refund_cases, use_cases
 from services.payments.ports import PaymentsParts
-from shared.contracts import auth, payments, retention
+from shared.contracts import auth, bookkeeping, payments, retention
 from shared.contracts.queues import PAYMENTS_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
@@ -69,23 +69,23 @@ class PaymentsService:
         """Credits and passes."""
         return entitlement_cases.entitlements(request, self.parts)
 
-    @answers(payments.OrdersForOperators)
-    def orders_for_operators(self, request: payments.OrdersForOperators) -> payments.OrderPage:
+    @answers(bookkeeping.OrdersForOperators)
+    def orders_for_operators(self, request: bookkeeping.OrdersForOperators) -> payments.OrderPage:
         """Orders, for operators."""
         return use_cases.orders_for_operators(request, self.parts)
 
-    @answers(payments.OrderForOperators)
-    def order_for_operators(self, request: payments.OrderForOperators) -> payments.OrderState:
+    @answers(bookkeeping.OrderForOperators)
+    def order_for_operators(self, request: bookkeeping.OrderForOperators) -> payments.OrderState:
         """One order, for operators."""
         return use_cases.order_for_operators(request.order_id, self.parts)
 
-    @answers(payments.RefundForOperators)
-    def refund_for_operators(self, request: payments.RefundForOperators) -> payments.OrderState:
+    @answers(bookkeeping.RefundForOperators)
+    def refund_for_operators(self, request: bookkeeping.RefundForOperators) -> payments.OrderState:
         """An operator pays back."""
         return refund_cases.refund_for_operators(request, self.parts)
 
-    @answers(payments.ReconcileDay)
-    def reconcile_day(self, request: payments.ReconcileDay) -> payments.Reconciled:
+    @answers(bookkeeping.ReconcileDay)
+    def reconcile_day(self, request: bookkeeping.ReconcileDay) -> bookkeeping.Reconciled:
         """Compare a day's bill with our books."""
         return bill_cases.reconcile_day(request, self.parts)
 
@@ -114,7 +114,12 @@ class PaymentsService:
     @timer(interval=3600)
     @quietly
     def check_books(self) -> None:
-        """Every hour: the books, bills that are ready, orders that need not be kept any longer."""
+        """Every hour: the books against themselves, and against the bills that are ready."""
         bill_cases.check_ledger(self.parts)
-        erasure_cases.forget_old_orders(self.parts)
         bill_cases.reconcile_yesterday(self.parts)
+
+    @timer(interval=3600)
+    @quietly
+    def forget_old_orders(self) -> None:
+        """Every hour: orders that need not be kept any longer."""
+        erasure_cases.forget_old_orders(self.parts)

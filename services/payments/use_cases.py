@@ -16,6 +16,7 @@ from services.payments.domain.trades import Failure, Unknown
 from services.payments.entitlement_cases import is_unlocked_for
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
+from shared.contracts import bookkeeping
 from shared.contracts import payments as contract
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, Code, NotFound, PocketError, Unavailable
@@ -92,7 +93,7 @@ def order_news(request: contract.OrderNews, parts: PaymentsParts) -> contract.Or
     return contract.OrderPage(items=[shown(order, [], parts) for order in orders])
 
 
-def orders_for_operators(request: contract.OrdersForOperators, parts: PaymentsParts) -> contract.OrderPage:
+def orders_for_operators(request: bookkeeping.OrdersForOperators, parts: PaymentsParts) -> contract.OrderPage:
     """Orders, newest first; whose they are, nobody is told."""
     if request.status is not None and request.status not in set(OrderState):
         raise BadRequest("no such status")

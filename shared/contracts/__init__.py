@@ -1,6 +1,6 @@
 """Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
 
-from shared.contracts import accounts, auth, consents, imaging, payments, retention
+from shared.contracts import accounts, auth, bookkeeping, consents, imaging, payments, retention
 from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
 from shared.contracts.queues import LISTENERS, Listener
 
@@ -13,6 +13,7 @@ __all__ = [
     "Message",
     "accounts",
     "auth",
+    "bookkeeping",
     "consents",
     "decode",
     "encode",

@@ -54,6 +54,21 @@ def test_a_photo_is_what_was_saved_last(imaging: Both) -> None:
         tx.add_photo(photo)
 
 
+def test_an_unlock_is_kept_whatever_else_is_saved_of_a_photo(imaging: Both) -> None:
+    """A worker that saves its result does not lock again what was paid for meanwhile; a sheet is known as one."""
+    with imaging.work.begin() as tx:
+        photo = plant(tx, new_id())
+        unlocked = replace(photo, unlock_revision=2, unlocked_scopes=("photo", "sheet"), unlocked_at=NOW)
+        tx.save_unlock(unlocked)
+        tx.save_photo(replace(photo, state=PhotoState.FAILED))
+        sheet = Render(new_id(), photo.photo_id, photo.subject_id, True, NOW, sheet=True)
+        tx.add_render(sheet)
+    with imaging.work.begin() as tx:
+        assert tx.photo_seen(photo.photo_id) == replace(unlocked, state=PhotoState.FAILED)
+        assert tx.render(sheet.render_id) == sheet
+        assert tx.photo_seen(new_id()) is None
+
+
 def test_an_owner_sees_its_visible_photos_newest_first_from_a_cursor_on(imaging: Both) -> None:
     """Neither uploads under way nor deletions, nor the neighbour's."""
     subject = new_id()

@@ -8,7 +8,17 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, accounts, auth, consents, imaging, known_types, payments, retention
+from shared.contracts import (
+    Message,
+    accounts,
+    auth,
+    bookkeeping,
+    consents,
+    imaging,
+    known_types,
+    payments,
+    retention,
+)
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,7 +58,7 @@ def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
     declared = [
         kind
-        for module in (auth, accounts, consents, imaging, payments, retention)
+        for module in (auth, accounts, bookkeeping, consents, imaging, payments, retention)
         for kind in vars(module).values()
         if _is_call(kind)
     ]

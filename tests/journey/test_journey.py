@@ -42,6 +42,9 @@ def test_a_guest_gets_an_id_photo_and_then_nothing_of_it_is_left(system: LocalSy
     assert made.status_code == 201, made.text
     render = made.json()
     preview = guest.http.get(f"/v1/renders/{render['render_id']}/preview")
+    locked = guest.http.get(f"/v1/renders/{render['render_id']}/file")
+    assert (locked.status_code, locked.json()["code"]) == (402, "payment_required")
+    guest.bought(system.env["alipay_standin"], "hd-photo", photo_id)
     file = guest.http.get(f"/v1/renders/{render['render_id']}/file")
     assert preview.status_code == file.status_code == 200
     assert Image.open(io.BytesIO(preview.content)).size != (295, 413)
@@ -140,6 +143,7 @@ def test_nobody_sees_anything_of_somebody_else(system: LocalSystem) -> None:
         stranger.http.get(f"/v1/renders/{render_id}/file"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    owner.bought(system.env["alipay_standin"], "hd-photo", photo_id)
     assert owner.http.get(f"/v1/renders/{render_id}/file").status_code == 200
 
 

@@ -60,6 +60,44 @@ class Guest:
             f"/v1/photos/{photo_id}/renders", json=order or {"spec": "one-inch", "background": "blue"}
         )
 
+    # ---- money
+
+    def order(self, product: str, photo_id: str | None = None, channel: str = "app", **headers: str) -> httpx.Response:
+        """POST /v1/orders."""
+        body = {"product": product, "channel": channel} | ({"photo_id": photo_id} if photo_id else {})
+        return self.http.post("/v1/orders", json=body, headers=headers)
+
+    def pay(self, order: dict[str, Any], standin: str) -> None:
+        """Pay an open order as its channel does: in the wallet, or on the cashier page behind its link or code."""
+        number = f"P{order['order_id'].replace('-', '')}"
+        with httpx.Client(timeout=30, follow_redirects=True) as browser:
+            if "order_string" in order["pay"]:
+                paid = browser.post(f"{standin}/_standin/wallet/pay", json=order["pay"])
+            else:
+                page = browser.get(order["pay"].get("url") or order["pay"]["qr"])
+                assert page.status_code == 200, page.text
+                assert browser.post(f"{standin}/_standin/buyer/open", json={"out_trade_no": number}).is_success
+                paid = browser.post(f"{standin}/_standin/buyer/pay", json={"out_trade_no": number})
+            assert paid.status_code == 200, paid.text
+
+    def bought(self, standin: str, product: str, photo_id: str | None = None, channel: str = "app") -> dict[str, Any]:
+        """Opened, paid, and known to be paid."""
+        opened = self.order(product, photo_id, channel)
+        assert opened.status_code == 201, opened.text
+        self.pay(opened.json(), standin)
+        return self.settled_order(opened.json()["order_id"], "paid")
+
+    def settled_order(self, order_id: str, status: str, within: float = 30) -> dict[str, Any]:
+        """GET /v1/orders/{id}, once it is in this state."""
+
+        def look() -> dict[str, Any]:
+            answer = self.http.get(f"/v1/orders/{order_id}")
+            assert answer.status_code == 200, answer.text
+            found: dict[str, Any] = answer.json()
+            return found
+
+        return eventually(look, lambda order: order["status"] == status, within=within)
+
     def wipe(self, **headers: str) -> httpx.Response:
         """DELETE /v1/me/stash."""
         return self.http.delete("/v1/me/stash", headers=headers)

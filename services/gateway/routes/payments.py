@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
+from starlette.requests import ClientDisconnect
 
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
 from services.gateway.problems import language_of
@@ -248,12 +249,15 @@ async def alipay_notice(request: Request, parts: GatewayParts) -> Response:
 
     Answers exactly `success` once what it tells is committed, else `failure`.
     """
-    sealed = seal(one_key(parts.settings.notice_key), await request.body(), payments.NOTICE_IDENTITY)
     try:
+        sealed = seal(one_key(parts.settings.notice_key), await request.body(), payments.NOTICE_IDENTITY)
         heard = await parts.asker.ask(payments.HearNotice(sealed=b64encode(sealed).decode()))
         accepted = heard.accepted
     except PocketError as error:
         logger.warning("notice not taken", code=error.actual_code, detail=error.detail)
+        accepted = False
+    except ClientDisconnect:
+        # Gone, or more than any notice is: the limit on bodies answers.
         accepted = False
     return Response("success" if accepted else "failure", media_type="text/plain")
 

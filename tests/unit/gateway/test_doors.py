@@ -17,8 +17,8 @@ from services.gateway.access import Access
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.problems import language_of, problem
-from services.gateway.stream import BACKLOG, HEARD, Hub, ServerEvent, from_state, shown
-from shared.contracts import Message, auth, encode, imaging, known_types, retention
+from services.gateway.stream import BACKLOG, HEARD, Hub, ServerEvent, from_order, from_state, shown
+from shared.contracts import Message, auth, encode, imaging, known_types, payments, retention
 from shared.crypto import token_hash
 from shared.crypto.subject_keys import KeyCache
 from shared.kernel.errors import Code, PocketError, SubjectErased, Unauthenticated
@@ -246,25 +246,51 @@ def example(kind: type[Message]) -> Message:
         "kind": "document",
         "name": "privacy",
         "subject_kind": "guest",
+        "kept": {},
+        "order_id": new_id(),
+        "product": "hd-photo",
+        "refunded": 690,
+        "revision": 1,
+        "scopes": [],
     }
     return kind(subject_id=new_id(), **{name: values[name] for name in kind.model_fields if name in values})
 
 
-def test_clients_see_four_kinds_of_events_and_never_the_subjects_id() -> None:
+def test_clients_see_six_kinds_of_events_and_never_the_subjects_id() -> None:
     """What is for the inside stays inside."""
     names = {}
     for kind in known_types().values():
         event = shown(example(kind))
         if event is not None:
             names[kind] = event.name
-            assert set(event.fields) <= {"at", "photo_id", "reasons", "purge_id"}
+            assert set(event.fields) <= {"at", "photo_id", "reasons", "purge_id", "order_id", "product", "refunded"}
             assert kind in HEARD
     assert names == {
         imaging.PhotoReady: "photo.ready",
         imaging.PhotoRejected: "photo.rejected",
         imaging.PhotoFailed: "photo.failed",
+        payments.OrderPaid: "order.paid",
+        payments.OrderRefunded: "order.refunded",
         retention.PurgeCompleted: "purge.completed",
     }
+
+
+def test_an_orders_event_told_late_is_the_same_event() -> None:
+    """Whether it was paid, or refunded since."""
+    subject, order_id = new_id(), new_id()
+    paid = payments.OrderPaid(subject_id=subject, order_id=order_id, product="hd-photo")
+    refunded = payments.OrderRefunded(subject_id=subject, order_id=order_id, refunded=690)
+    for message, back in ((paid, 0), (refunded, 690)):
+        state = payments.OrderState(
+            order_id=order_id, product="hd-photo", product_version=1, name={}, amount=690, refunded=back, status="paid",
+            channel="app", created_at=message.at, expires_at=message.at, event_id=message.message_id,
+        )  # fmt: skip
+        live, late = shown(message), from_order(state)
+        assert live is not None
+        assert late is not None
+        assert (late.event_id, late.name) == (live.event_id, live.name)
+        assert late.fields.items() <= live.fields.items()
+    assert from_order(state.model_copy(update={"event_id": None})) is None
 
 
 def test_an_event_told_late_from_the_photos_state_is_the_same_event() -> None:

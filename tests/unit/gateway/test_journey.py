@@ -22,8 +22,10 @@ from services.gateway.parts import Parts
 from services.gateway.stream import Hub
 from services.imaging import use_cases as imaging_cases
 from services.imaging import worker_cases
+from services.payments import entitlement_cases, payment_cases, refund_cases
+from services.payments import use_cases as payments_cases
 from services.retention import use_cases as retention_cases
-from shared.contracts import auth, imaging, retention
+from shared.contracts import auth, imaging, payments, retention
 from shared.crypto import unseal
 from shared.crypto.signing import public_keys, verify
 from shared.crypto.subject_keys import KeyCache
@@ -77,6 +79,12 @@ class Switchboard:
             return None
         if call.service == "auth":
             return self._auth(call)
+        if isinstance(call, payments.ListProducts):
+            return payments_cases.list_products(world.payments.parts)
+        if call.service == "payments":
+            modules_of_payments = (payments_cases, payment_cases, refund_cases, entitlement_cases)
+            case = next(getattr(m, call.method) for m in modules_of_payments if hasattr(m, call.method))
+            return case(call, world.payments.parts)
         modules = {
             "imaging": (imaging_cases, world.imaging),
             "retention": (retention_cases, world.retention),
@@ -126,7 +134,8 @@ async def phone() -> AsyncIterator[Phone]:
     board = Switchboard(world)
     settings = GatewaySettings(
         amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
-        master_keys=f"m1:{KEY}", device_pepper=KEY, max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
+        master_keys=f"m1:{KEY}", device_pepper=KEY,
+        notice_key=base64.b64encode(b"n" * 32).decode(), max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)
     access = Access(board)  # type: ignore[arg-type]

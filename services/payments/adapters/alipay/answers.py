@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,9 +53,11 @@ def read_answer(method: str, content: bytes, verify: Verify) -> Fields | Failure
 
 def _node(text: str, whole: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
     """The node's raw text and its content; raises ``ValueError`` when the two are not one."""
-    begin = text.index(f'"{name}":') + len(name) + 3
-    while text[begin] in " \t\r\n":
-        begin += 1
+    # Inside of a string the quotes would be escaped: this finds names only.
+    found = re.search(rf'"{name}"\s*:\s*', text)
+    if found is None:
+        raise ValueError("no such node")
+    begin = found.end()
     values, end = json.JSONDecoder().raw_decode(text, begin)
     if not isinstance(values, dict) or values != whole[name]:
         raise ValueError("the node is there twice, or is no object")

@@ -1,0 +1,1 @@
+"""Unit tests: no network, no file, no clock but a held one."""
