@@ -28,7 +28,7 @@ class AskedKeys:
         if held is not None:
             return held
         asked_at = self._cache.now()
-        answer = self._asker.ask(SubjectKey(subject_id=subject_id, PROCESSING=PROCESSING))
+        answer = self._asker.ask(SubjectKey(subject_id=subject_id, purpose=PROCESSING))
         key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
         self._cache.put(subject_id, PROCESSING, key, asked_at)
         return key
