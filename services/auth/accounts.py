@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.auth.domain.consents import AgeBand, ConsentKind
+from services.auth.domain.consents import AgeBand, ConsentKind, Purpose
 from services.auth.domain.identities import Identity
 from services.auth.domain.subjects import Subject, SubjectState
 from services.auth.fencing import fence, withdraw
-from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start
+from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.proofs import proven
 from services.auth.providers.port import ProviderIdentity
@@ -71,7 +71,12 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
 
 
 def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.IdentityList:
-    """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``."""
+    """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``.
+
+    What the provider tells is taken into the profile: without that consent it is not asked.
+    """
+    with parts.work.begin() as tx:
+        require(_account(request.subject_id, tx), Purpose.KEEP_PROFILE, parts, tx)
     handed = opened(request.sealed_proof, contract.PROOF, parts)
     identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)

@@ -53,9 +53,7 @@ class LoginWorld(AuthWorld):
 
     def link(self, subject_id: UUID, who: str, by: FakeProvider, **handed: Any) -> contract.IdentityList:
         proof = self.proof(**(handed or {"code": by.code_for(who)}))
-        request = contract.LinkIdentity(
-            subject_id=subject_id, provider=by.name, platform="ios", sealed_proof=proof
-        )
+        request = contract.LinkIdentity(subject_id=subject_id, provider=by.name, platform="ios", sealed_proof=proof)
         return accounts.link_identity(request, self.parts)
 
     def unlink(self, subject_id: UUID, by: FakeProvider) -> None:
@@ -115,7 +113,6 @@ class LoginWorld(AuthWorld):
 
     def jobs(self) -> list[RevocationJob]:
         return list(self.work.state.revocations.values())
-
 
 
 def code_of(action: Callable[[], object]) -> Code:

@@ -133,7 +133,11 @@ def test_a_guest_that_signs_in_is_fenced_in_the_same_transaction_and_the_event_n
     assert world.is_fenced(guest.subject_id)
     [event] = world.said(auth.GuestSignedIn)
     assert isinstance(event, auth.GuestSignedIn)
-    assert (event.subject_id, event.account_id, event.purge_id) == (guest.subject_id, signed.subject_id, signed.purge_id)
+    assert (event.subject_id, event.account_id, event.purge_id) == (
+        guest.subject_id,
+        signed.subject_id,
+        signed.purge_id,
+    )
     assert signed.purge_id is not None
     assert [m.subject_id for m in world.said(auth.SubjectFenced)] == [guest.subject_id]
     assert not world.is_fenced(neighbour.subject_id)
@@ -229,7 +233,8 @@ def test_a_repeated_call_gets_nothing_once_its_account_is_erased(world: LoginWor
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"), [(None, Code.CONSENT_REQUIRED), ("", Code.CONSENT_REQUIRED), ("1999", Code.POLICY_OUTDATED)]
+    ("version", "expected"),
+    [(None, Code.CONSENT_REQUIRED), ("", Code.CONSENT_REQUIRED), ("1999", Code.POLICY_OUTDATED)],
 )
 def test_without_consent_to_the_policy_in_force_the_provider_is_not_even_asked(
     world: LoginWorld, version: str | None, expected: Code

@@ -135,4 +135,3 @@ class FakeProvider:
             dedup_id=told.get("dedup_id", ""),
             proven=signature == SIGNATURE,
         )
-
