@@ -135,9 +135,13 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         return sorted(own, key=lambda job: job.revocation_id)
 
     def save_revocation(self, job: RevocationJob) -> None:
-        """How a try ended."""
-        if job.revocation_id in self.state.revocations:
-            self.state.revocations[job.revocation_id] = job
+        """How a try ended. A job that has ended stays as it is; a token is wiped or stays, and is never written back."""
+        held = self.state.revocations.get(job.revocation_id)
+        if held is not None and held.status is RevocationState.PENDING:
+            kept = held.sealed if job.sealed is not None else None
+            self.state.revocations[job.revocation_id] = replace(
+                held, sealed=kept, status=job.status, attempts=job.attempts, next_try_at=job.next_try_at
+            )
 
     def add_guardianship(self, guardianship: Guardianship) -> None:
         """A child asks for a guardian."""
@@ -173,12 +177,28 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
 
     def wrapped_keys(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
         """Subjects' keys that another master key than this one has wrapped."""
-        head = bytes([len(not_by)]) + not_by.encode()
         held = [(s.subject_id, s.wrapped_key) for s in self.state.subjects.values() if s.wrapped_key is not None]
-        return sorted((i, w) for i, w in held if not w.startswith(head))[:limit]
+        return sorted((i, w) for i, w in held if not w.startswith(_head(not_by)))[:limit]
 
     def rewrap(self, subject_id: UUID, old: bytes, new: bytes) -> None:
         """Exchange a wrapped key, unless it has changed (or gone) meanwhile."""
         held = self.state.subjects.get(subject_id)
         if held is not None and held.wrapped_key == old:
             self.state.subjects[subject_id] = replace(held, wrapped_key=new)
+
+    def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
+        """Pending jobs' tokens that another master key than this one has sealed, by job."""
+        pending = [j for j in self.state.revocations.values() if j.status is RevocationState.PENDING]
+        held = [(j.revocation_id, j.sealed) for j in pending if j.sealed is not None]
+        return sorted((i, s) for i, s in held if not s.startswith(_head(not_by)))[:limit]
+
+    def reseal(self, revocation_id: UUID, old: bytes, new: bytes) -> None:
+        """Exchange a sealed token, unless it has changed (or gone) meanwhile."""
+        held = self.state.revocations.get(revocation_id)
+        if held is not None and held.sealed == old:
+            self.state.revocations[revocation_id] = replace(held, sealed=new)
+
+
+def _head(kid: str) -> bytes:
+    """How everything begins that this master key has sealed."""
+    return bytes([len(kid)]) + kid.encode()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.auth import ledger
+from services.auth import ledger, use_cases
 from services.auth.domain.consents import NAMES, Consent, ConsentKind, Purpose, broken_at, chained, refusal
 from services.auth.domain.policies import NOTICE
 from shared.contracts import auth, consents
@@ -325,6 +325,4 @@ def test_a_purpose_that_nobody_knows_gets_no_key(world: LoginWorld) -> None:
     """The list is closed."""
     mine = world.sign_in("Ada").subject_id
     asked = auth.SubjectKey.model_construct(subject_id=mine, purpose="curiosity")
-    from services.auth import use_cases
-
     assert code_of(lambda: use_cases.subject_key(asked, world.parts)) is Code.BAD_REQUEST

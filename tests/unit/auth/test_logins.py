@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from services.auth import accounts
+from services.auth import accounts, use_cases
 from services.auth.domain.subjects import SubjectState
 from services.auth.providers.port import LoginProvider
 from services.auth.sealed import identity_bound, label_bound
@@ -225,8 +225,6 @@ def test_a_repeated_call_gets_nothing_once_its_account_is_erased(world: LoginWor
     """The kept answer is sealed under a key that is gone."""
     asked = {"handed": {"code": world.wechat.code_for("Ada")}, "idempotency_key": "k", "fingerprint": "f"}
     signed = world.sign_in(**asked)
-    from services.auth import use_cases
-
     use_cases.fence_subject(signed.subject_id, new_id(), world.parts)
     with pytest.raises(SubjectErased):
         world.sign_in(**asked)
@@ -284,8 +282,6 @@ def test_signing_in_agrees_to_the_newer_version_with_one_more_line(world: LoginW
 def test_somebody_whose_account_is_being_erased_can_start_anew_at_once(world: LoginWorld) -> None:
     """The old account is not found any more, and its purge takes nothing of the new one."""
     old = world.sign_in("Ada")
-    from services.auth import use_cases
-
     use_cases.fence_subject(old.subject_id, new_id(), world.parts)
     new = world.sign_in("Ada")
     assert new.created
