@@ -79,6 +79,8 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         """Link an identity."""
         if identity.subject_id not in self.state.subjects:
             raise ConstraintBroken("no such subject")
+        if identity.identity_id in self.state.identities:
+            raise ConstraintBroken("identity twice")
         if identity.external_hash and self.identity_by(identity.provider, identity.external_hash):
             raise ConstraintBroken("this identity is linked already")
         if any(held.provider == identity.provider for held in self.identities(identity.subject_id)):
@@ -147,6 +149,8 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         """A child asks for a guardian."""
         if guardianship.child_id not in self.state.subjects:
             raise ConstraintBroken("no such subject")
+        if guardianship.link_hash is not None and self.guardianship_by_link(guardianship.link_hash):
+            raise ConstraintBroken("this link is another one's")
         self.state.guardianships[guardianship.guardianship_id] = guardianship
 
     def guardianship_by_link(self, link_hash: str) -> Guardianship | None:
