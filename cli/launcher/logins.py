@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,13 +36,14 @@ class OwnLogins:
 
     def prepare(self) -> None:
         """Register fresh apps, unless there are some for this address."""
-        if self._kept().get("base_url") != self._base_url:
-            from standins.logins.apps import fresh
-
-            apps, settings = fresh(self._base_url)
-            write_private(self.site.folder.secrets / "login_apps.json", json.dumps(apps, indent=2))
-            kept = {"base_url": self._base_url, "settings": settings}
-            write_private(self.site.folder.secrets / "login_settings.json", json.dumps(kept, indent=2))
+        if self._kept().get("base_url") == self._base_url:
+            return
+        port = str(self.site.ports[STANDIN])
+        command = [sys.executable, "-m", "standins.logins", "--port", port, "--make-apps", self._apps]
+        made = subprocess.run(command, capture_output=True, text=True, check=True)
+        settings = dict(line.split("=", 1) for line in made.stdout.splitlines())
+        kept = {"base_url": self._base_url, "settings": settings}
+        write_private(self.site.folder.secrets / "login_settings.json", json.dumps(kept, indent=2))
 
     def settings(self) -> dict[str, str]:
         """What auth is told: it knows of no difference to the real ones."""

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.auth.domain.consents import ConsentKind
+from services.auth.domain.consents import AgeBand, ConsentKind, Purpose
 from services.auth.domain.identities import Identity
 from services.auth.domain.subjects import Subject, SubjectState
 from services.auth.fencing import fence, withdraw
-from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start
+from services.auth.ledger import add_line, age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.proofs import proven
 from services.auth.providers.port import ProviderIdentity
@@ -42,6 +42,7 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
     Raises a login or provider code, ``consent_required`` or ``policy_outdated``. Repeated with its idempotency key it
     gives the same answer; the proof is spent once either way.
     """
+    age = age_of(request.age_band)
     with parts.work.begin() as tx:
         version = agreed_version(request.policy_version, parts, tx)
         before = _recalled(request, parts, tx)
@@ -55,7 +56,8 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
         subject = _welcome_back(known, identity, version, parts, tx) if known else None
         created = subject is None
         if subject is None:
-            subject = _new_account(identity, hashed, version, request.age_band, parts, tx)
+            age = age or _guests_age(request.guest_id, tx)
+            subject = _new_account(identity, hashed, version, age, parts, tx)
         tokens = issue_tokens(subject, new_id(), parts, tx, label=_label(handed, subject, parts))
         purge_id = _end_guest(request.guest_id, subject.subject_id, parts, tx) if request.guest_id else None
         answer = contract.SignedIn(**{**tokens.model_dump(), "created": created, "purge_id": purge_id})
@@ -69,7 +71,12 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
 
 
 def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.IdentityList:
-    """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``."""
+    """One more login for the account. Raises ``identity_taken`` when it is somebody else's, ``account_required``.
+
+    What the provider tells is taken into the profile: without that consent it is not asked.
+    """
+    with parts.work.begin() as tx:
+        require(_account(request.subject_id, tx), Purpose.KEEP_PROFILE, parts, tx)
     handed = opened(request.sealed_proof, contract.PROOF, parts)
     identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
@@ -147,16 +154,22 @@ def _welcome_back(
 
 
 def _new_account(
-    identity: ProviderIdentity, hashed: str, version: str, age: str | None, parts: AuthParts, tx: AuthTransaction
+    identity: ProviderIdentity, hashed: str, version: str, age: AgeBand | None, parts: AuthParts, tx: AuthTransaction
 ) -> Subject:
     now = parts.clock()
     subject_id = new_id()
     wrapped = parts.keyring.wrap(new_data_key(), subject_id)
-    subject = Subject(subject_id, "account", SubjectState.ACTIVE, wrapped, now, age_of(age))
+    subject = Subject(subject_id, "account", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     _link(identity, hashed, subject, parts, tx)
     grant_at_start(subject, version, now, tx)
     return subject
+
+
+def _guests_age(guest_id: UUID | None, tx: AuthTransaction) -> AgeBand | None:
+    """What the guest had declared: a child that logs in without saying so again is still a child."""
+    guest = tx.subject(guest_id) if guest_id else None
+    return guest.age_band if guest and guest.kind == "guest" else None
 
 
 def _link(identity: ProviderIdentity, hashed: str, subject: Subject, parts: AuthParts, tx: AuthTransaction) -> None:

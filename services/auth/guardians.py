@@ -60,14 +60,20 @@ def guardianships(request: contract.Guardianships, parts: AuthParts) -> contract
 
 
 def withdraw_guardianship(held: Guardianship, now: datetime, parts: AuthParts, tx: AuthTransaction) -> Guardianship:
-    """The guardian's consent ends: the child's photos are no longer processed, and go. Again is a no-op."""
+    """The guardian's consent ends: the child's photos are no longer processed, and go. Again is a no-op.
+
+    Two guardians who withdraw at once wait for each other, so that the second one sees that it was the last.
+    """
+    tx.hold_subject(held.child_id)
+    of_child = [g for g in tx.guardianships(held.child_id) if g.child_id == held.child_id]
+    held = next((g for g in of_child if g.guardianship_id == held.guardianship_id), held)
     if not held.stands:
         return held
     ended = replace(held, withdrawn_at=now)
     tx.save_guardianship(ended)
     child = tx.subject(held.child_id)
-    still = [g for g in tx.guardianships(held.child_id) if g.child_id == held.child_id and g.stands]
-    if child is not None and not tx.is_fenced(held.child_id) and not still:
+    others = [g for g in of_child if g.stands and g.guardianship_id != held.guardianship_id]
+    if child is not None and not tx.is_fenced(held.child_id) and not others:
         _write(held.child_id, "withdraw", now, parts, tx)
         tx.publish(
             auth.ConsentWithdrawn(
@@ -79,9 +85,8 @@ def withdraw_guardianship(held: Guardianship, now: datetime, parts: AuthParts, t
 
 def _grant(guardian_id: UUID, link: str, now: datetime, parts: AuthParts, tx: AuthTransaction) -> Guardianship:
     held = tx.guardianship_by_link(token_hash(link))
-    if held is None or now >= held.expires_at:
+    if held is None or now >= held.expires_at or tx.is_fenced(held.child_id):
         raise NotFound("link")
-    tx.refuse_fenced(held.child_id)
     guardian = tx.subject(guardian_id)
     if guardian is None:
         raise SubjectErased("no such subject")

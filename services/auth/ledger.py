@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -24,7 +25,7 @@ from shared.contracts import consents as contract
 from shared.kernel.errors import BadRequest, Code, ConsentMissing, SubjectErased
 
 ACTIONS = ("grant", "withdraw")
-MAX_VERSION = 40
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contract.ConsentLedger:
@@ -34,7 +35,7 @@ def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contrac
     what it made deleted; a guardian's consent is not the child's to give.
     """
     kind, name = _thing(request.kind, request.name)
-    if request.action not in ACTIONS or len(request.version) > MAX_VERSION:
+    if request.action not in ACTIONS or not VERSION.fullmatch(request.version):
         raise BadRequest("action or version")
     with parts.work.begin() as tx:
         subject = _writable(request.subject_id, tx)

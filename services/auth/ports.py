@@ -149,7 +149,7 @@ class AuthTransaction(EveryTransaction, Protocol):
         """All jobs of an erased (or unlinking) subject."""
 
     def save_revocation(self, job: RevocationJob) -> None:
-        """How a try ended."""
+        """How a try ended. A job that has ended stays as it is; a token is wiped or stays, and is never written back."""
 
     def add_guardianship(self, guardianship: Guardianship) -> None:
         """A child asks for a guardian."""
@@ -174,6 +174,12 @@ class AuthTransaction(EveryTransaction, Protocol):
 
     def rewrap(self, subject_id: UUID, old: bytes, new: bytes) -> None:
         """Exchange a wrapped key, unless it has changed (or gone) meanwhile."""
+
+    def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
+        """Pending jobs' tokens that another master key than this one has sealed, by job."""
+
+    def reseal(self, revocation_id: UUID, old: bytes, new: bytes) -> None:
+        """Exchange a sealed token, unless it has changed (or gone) meanwhile."""
 
 
 class AuthWork(Protocol):

@@ -11,7 +11,7 @@ from services.auth.domain.subjects import Subject
 from services.auth.fencing import end_one_session
 from services.auth.ledger import age_of
 from services.auth.ports import AuthParts, AuthTransaction
-from services.auth.sealed import as_text
+from services.auth.sealed import REVOCATION, as_text
 from shared.contracts import accounts as contract
 from shared.contracts import consents
 from shared.kernel.errors import BadRequest, Conflict, SubjectErased
@@ -29,9 +29,7 @@ def profile(request: contract.Profile, parts: AuthParts) -> contract.ProfileStat
 def change_profile(request: contract.ChangeProfile, parts: AuthParts) -> contract.ProfileState:
     """Change what is given. Raises ``conflict`` when a child would declare itself older: that takes a guardian."""
     age = age_of(request.age_band)
-    sealed = b64decode(request.sealed_profile) if request.sealed_profile is not None else None
-    if sealed is not None and len(sealed) > MAX_PROFILE_BYTES:
-        raise BadRequest("profile too large")
+    sealed = _sealed(request.sealed_profile) if request.sealed_profile is not None else None
     with parts.work.begin() as tx:
         tx.hold_subject(request.subject_id)
         held = _subject(request.subject_id, tx)
@@ -70,15 +68,33 @@ def end_sessions(request: contract.EndSessions, parts: AuthParts) -> contract.En
 
 
 def rewrap_keys(request: consents.RewrapKeys, parts: AuthParts) -> consents.Rewrapped:
-    """Wrap a batch of data keys by the current master key; the data keys themselves, and all they seal, stay as they are."""
+    """Wrap a batch of data keys by the current master key; the data keys themselves, and all they seal, stay as they are.
+
+    Providers' tokens that wait to be withdrawn are sealed anew with them: they may outlive the old master key.
+    """
     limit = max(1, min(request.limit, REWRAP_AT_MOST))
     with parts.work.begin() as tx:
         found = tx.wrapped_keys(parts.keyring.current, limit)
+        waiting = tx.sealed_tokens(parts.keyring.current, limit)
     for subject_id, wrapped in found:
         anew = parts.keyring.wrap(parts.keyring.unwrap(wrapped, subject_id), subject_id)
         with parts.work.begin() as tx:
             tx.rewrap(subject_id, wrapped, anew)
-    return consents.Rewrapped(rewrapped=len(found), done=len(found) < limit)
+    for revocation_id, sealed in waiting:
+        resealed = parts.keyring.seal_for(REVOCATION, parts.keyring.open_for(REVOCATION, sealed))
+        with parts.work.begin() as tx:
+            tx.reseal(revocation_id, sealed, resealed)
+    return consents.Rewrapped(rewrapped=len(found), done=max(len(found), len(waiting)) < limit)
+
+
+def _sealed(text: str) -> bytes:
+    try:
+        sealed = b64decode(text, validate=True)
+    except ValueError as error:
+        raise BadRequest("profile is not base64") from error
+    if len(sealed) > MAX_PROFILE_BYTES:
+        raise BadRequest("profile too large")
+    return sealed
 
 
 def _subject(subject_id: UUID, tx: AuthTransaction) -> Subject:

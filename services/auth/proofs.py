@@ -52,35 +52,50 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
 
 
 def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: AuthParts) -> ProviderIdentity:
-    """Ask the provider who the proof proves. What an attempt knows is taken from it, not from the app."""
+    """Ask the provider who the proof proves. What an attempt knows is taken from it, not from the app.
+
+    The attempt is spent by it, unless the provider was never asked; a nonce that proved somebody proves nobody again.
+    """
     provider = provider_of(provider_name, parts)
-    bound = _attempt_of(provider, handed, parts) if handed.get("attempt_id") else {}
+    attempt = _taken(provider, handed, parts) if handed.get("attempt_id") else None
+    bound = _bound_by(attempt, handed, parts) if attempt else {}
     nonce = bound.get("nonce") or handed.get("nonce")
+    proof = LoginProof(
+        provider=provider.name,
+        platform=platform_of(bound.get("platform") or platform),
+        code=_secret(handed.get("code")),
+        id_token=_secret(handed.get("id_token")),
+        access_token=_secret(handed.get("access_token")),
+        nonce=_secret(nonce),
+        code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
+        redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
+    )
+    try:
+        identity = provider.authenticate(proof)
+    except LoginFailed as error:
+        if error.retryable and attempt is not None:
+            with parts.work.begin() as tx:
+                tx.add_attempt(attempt)
+        raise
     if nonce:
         with parts.work.begin() as tx:
             if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
                 raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
-    return provider.authenticate(
-        LoginProof(
-            provider=provider.name,
-            platform=platform_of(bound.get("platform") or platform),
-            code=_secret(handed.get("code")),
-            id_token=_secret(handed.get("id_token")),
-            access_token=_secret(handed.get("access_token")),
-            nonce=_secret(nonce),
-            code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
-            redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
-        )
-    )
+    return identity
 
 
-def _attempt_of(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> dict[str, Any]:
+def _taken(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> KeptAttempt:
     with parts.work.begin() as tx:
         attempt = tx.take_attempt(parse_id(str(handed["attempt_id"]), "attempt_id"))
     if attempt is None or attempt.provider != provider.name or attempt.expires_at < parts.clock():
         raise LoginFailed(Code.LOGIN_CODE_INVALID, "no such attempt")
+    return attempt
+
+
+def _bound_by(attempt: KeptAttempt, handed: dict[str, Any], parts: AuthParts) -> dict[str, Any]:
     bound: dict[str, Any] = json.loads(parts.keyring.open_for(ATTEMPT, attempt.sealed))
-    if not secrets.compare_digest(str(bound["state"]), str(handed.get("state") or "")):
+    shown = str(handed.get("state") or "")
+    if not secrets.compare_digest(str(bound["state"]).encode(), shown.encode(errors="replace")):
         raise LoginFailed(Code.LOGIN_CODE_INVALID, "state of another attempt")
     return bound
 

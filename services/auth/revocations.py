@@ -84,3 +84,6 @@ def _ask(job: RevocationJob, parts: AuthParts) -> RevocationState:
     except PocketError as error:
         logger.warning("provider not told yet", provider=job.provider, code=error.actual_code)
         return RevocationState.PENDING
+    except Exception as error:  # noqa: BLE001 - whatever breaks on a provider's answer, the others are told all the same
+        logger.error("provider not told yet", provider=job.provider, error=type(error).__name__)
+        return RevocationState.PENDING

@@ -55,14 +55,15 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
 
 
 def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contract.Tokens:
-    """New tokens for a refresh token. One that was used before ends its session; raises ``unauthenticated``."""
+    """New tokens for a refresh token. One that was used before ends its session; raises ``unauthenticated`` (or ``subject_erased``)."""
     now = parts.clock()
     with parts.work.begin() as tx:
         token = tx.refresh_token(request.refresh_hash)
         session = tx.session(token.session_id) if token else None
+        if session:
+            tx.refuse_fenced(session.subject_id)
         judged = judge_refresh(token, session, now)
         if judged is Refresh.ROTATE and token and session:
-            tx.refuse_fenced(session.subject_id)
             subject = tx.subject(session.subject_id)
             if subject is None or subject.state is not SubjectState.ACTIVE:
                 raise SubjectErased("no such subject any more")

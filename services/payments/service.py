@@ -5,15 +5,16 @@ from __future__ import annotations
 from nameko.timer import timer
 
 from services.payments import bill_cases, entitlement_cases, erasure_cases, payment_cases, refund_cases, use_cases
+from services.payments.audit_service import AuditEntryPoints
 from services.payments.ports import PaymentsParts
-from shared.contracts import auth, bookkeeping, payments, retention
+from shared.contracts import bookkeeping, payments, retention
 from shared.contracts.queues import PAYMENTS_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
 
 
-class PaymentsService:
+class PaymentsService(AuditEntryPoints):
     """Takes money through Alipay and says who may download what."""
 
     name = "payments"
@@ -88,16 +89,6 @@ class PaymentsService:
     def reconcile_day(self, request: bookkeeping.ReconcileDay) -> bookkeeping.Reconciled:
         """Compare a day's bill with our books."""
         return bill_cases.reconcile_day(request, self.parts)
-
-    @answers(payments.ListSubjects)
-    def list_subjects(self, request: payments.ListSubjects) -> auth.SubjectPage:
-        """Whom anything here names."""
-        return erasure_cases.list_subjects(request, self.parts)
-
-    @answers(payments.CountSubject)
-    def count_subject(self, request: payments.CountSubject) -> auth.Count:
-        """What still names a subject here."""
-        return erasure_cases.count_subject(request, self.parts)
 
     @listens_to(PAYMENTS_PURGES, retention.PurgeRequested)
     def purge_subject(self, event: retention.PurgeRequested) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.auth.adapters.memory_accounts import AuthState, MemoryAccounts
-from services.auth.domain.consents import Consent
+from services.auth.domain.consents import Consent, ConsentKind
 from services.auth.domain.policies import PolicyDocument
 from services.auth.domain.sessions import RefreshToken, Session
 from services.auth.domain.subjects import Guest, Subject, SubjectState
@@ -101,8 +101,8 @@ class MemoryAuth(MemoryAccounts):
     def add_consent(self, consent: Consent) -> None:
         """Record a consent."""
         self._require_subject(consent.subject_id)
-        if consent.action not in ("grant", "withdraw"):
-            raise ConstraintBroken("no such action")
+        if consent.action not in ("grant", "withdraw") or consent.kind not in set(ConsentKind):
+            raise ConstraintBroken("no such action or kind")
         self.state.consents.append(consent)
 
     def consents(self, subject_id: UUID) -> list[Consent]:

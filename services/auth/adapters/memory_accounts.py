@@ -85,6 +85,8 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         """Link an identity."""
         if identity.subject_id not in self.state.subjects:
             raise ConstraintBroken("no such subject")
+        if identity.identity_id in self.state.identities:
+            raise ConstraintBroken("identity twice")
         if identity.external_hash and self.identity_by(identity.provider, identity.external_hash):
             raise ConstraintBroken("this identity is linked already")
         if any(held.provider == identity.provider for held in self.identities(identity.subject_id)):
@@ -141,14 +143,20 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         return sorted(own, key=lambda job: job.revocation_id)
 
     def save_revocation(self, job: RevocationJob) -> None:
-        """How a try ended."""
-        if job.revocation_id in self.state.revocations:
-            self.state.revocations[job.revocation_id] = job
+        """How a try ended. A job that has ended stays as it is; a token is wiped or stays, and is never written back."""
+        held = self.state.revocations.get(job.revocation_id)
+        if held is not None and held.status is RevocationState.PENDING:
+            kept = held.sealed if job.sealed is not None else None
+            self.state.revocations[job.revocation_id] = replace(
+                held, sealed=kept, status=job.status, attempts=job.attempts, next_try_at=job.next_try_at
+            )
 
     def add_guardianship(self, guardianship: Guardianship) -> None:
         """A child asks for a guardian."""
         if guardianship.child_id not in self.state.subjects:
             raise ConstraintBroken("no such subject")
+        if guardianship.link_hash is not None and self.guardianship_by_link(guardianship.link_hash):
+            raise ConstraintBroken("this link is another one's")
         self.state.guardianships[guardianship.guardianship_id] = guardianship
 
     def guardianship_by_link(self, link_hash: str) -> Guardianship | None:
@@ -179,9 +187,8 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
 
     def wrapped_keys(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
         """Subjects' keys that another master key than this one has wrapped."""
-        head = bytes([len(not_by)]) + not_by.encode()
         held = [(s.subject_id, s.wrapped_key) for s in self.state.subjects.values() if s.wrapped_key is not None]
-        return sorted((i, w) for i, w in held if not w.startswith(head))[:limit]
+        return sorted((i, w) for i, w in held if not w.startswith(_head(not_by)))[:limit]
 
     def rewrap(self, subject_id: UUID, old: bytes, new: bytes) -> None:
         """Exchange a wrapped key, unless it has changed (or gone) meanwhile."""
@@ -192,3 +199,20 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
         return [held for held in sorted(self.state.subjects) if after is None or held > after][:limit]
+
+    def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
+        """Pending jobs' tokens that another master key than this one has sealed, by job."""
+        pending = [j for j in self.state.revocations.values() if j.status is RevocationState.PENDING]
+        held = [(j.revocation_id, j.sealed) for j in pending if j.sealed is not None]
+        return sorted((i, s) for i, s in held if not s.startswith(_head(not_by)))[:limit]
+
+    def reseal(self, revocation_id: UUID, old: bytes, new: bytes) -> None:
+        """Exchange a sealed token, unless it has changed (or gone) meanwhile."""
+        held = self.state.revocations.get(revocation_id)
+        if held is not None and held.sealed == old:
+            self.state.revocations[revocation_id] = replace(held, sealed=new)
+
+
+def _head(kid: str) -> bytes:
+    """How everything begins that this master key has sealed."""
+    return bytes([len(kid)]) + kid.encode()

@@ -137,10 +137,11 @@ class AccountRows(Transaction):
         return self._jobs("tombstone = %s ORDER BY revocation_id", tombstone)
 
     def save_revocation(self, job: RevocationJob) -> None:
-        """How a try ended."""
+        """How a try ended. A job that has ended stays as it is; a token is wiped or stays, and is never written back."""
         self.connection.execute(
-            "UPDATE revocations SET sealed = %s, status = %s, attempts = %s, next_try_at = %s WHERE revocation_id = %s",
-            (job.sealed, job.status, job.attempts, job.next_try_at, job.revocation_id),
+            "UPDATE revocations SET sealed = CASE WHEN %s THEN sealed END, status = %s, attempts = %s, next_try_at = %s"
+            " WHERE revocation_id = %s AND status = 'pending'",
+            (job.sealed is not None, job.status, job.attempts, job.next_try_at, job.revocation_id),
         )
 
     def add_guardianship(self, guardianship: Guardianship) -> None:
@@ -192,11 +193,11 @@ class AccountRows(Transaction):
 
     def wrapped_keys(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
         """Subjects' keys that another master key than this one has wrapped."""
-        kid = not_by.encode()
+        head = _head(not_by)
         rows = self.connection.execute(
             "SELECT subject_id, wrapped_key FROM subjects WHERE wrapped_key IS NOT NULL"
             " AND substring(wrapped_key FROM 1 FOR %s) <> %s ORDER BY subject_id LIMIT %s",
-            (1 + len(kid), bytes([len(kid)]) + kid, limit),
+            (len(head), head, limit),
         )
         return [(row["subject_id"], bytes(row["wrapped_key"])) for row in rows]
 
@@ -214,6 +215,22 @@ class AccountRows(Transaction):
         )
         return [row["subject_id"] for row in rows]
 
+    def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
+        """Pending jobs' tokens that another master key than this one has sealed, by job."""
+        head = _head(not_by)
+        rows = self.connection.execute(
+            "SELECT revocation_id, sealed FROM revocations WHERE status = 'pending' AND sealed IS NOT NULL"
+            " AND substring(sealed FROM 1 FOR %s) <> %s ORDER BY revocation_id LIMIT %s",
+            (len(head), head, limit),
+        )
+        return [(row["revocation_id"], bytes(row["sealed"])) for row in rows]
+
+    def reseal(self, revocation_id: UUID, old: bytes, new: bytes) -> None:
+        """Exchange a sealed token, unless it has changed (or gone) meanwhile."""
+        self.connection.execute(
+            "UPDATE revocations SET sealed = %s WHERE revocation_id = %s AND sealed = %s", (new, revocation_id, old)
+        )
+
     def _jobs(self, where: str, *values: Any) -> list[RevocationJob]:
         rows = self.connection.execute(f"SELECT {_REVOCATION} FROM revocations WHERE {where}", values)  # noqa: S608 - constant text
         return [RevocationJob(**{**row, "status": RevocationState(row["status"])}) for row in rows]
@@ -229,3 +246,8 @@ class AccountRows(Transaction):
     def _insert(self, table: str, columns: str, values: tuple[Any, ...]) -> None:
         marks = ", ".join(["%s"] * len(values))
         self.connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
+
+
+def _head(kid: str) -> bytes:
+    """How everything begins that this master key has sealed."""
+    return bytes([len(kid)]) + kid.encode()

@@ -71,16 +71,26 @@ class Consent:
 
 
 def chained(consent: Consent, before: str) -> str:
-    """The chain value of a line: SHA-256 over the chain before it and the line's content (hex)."""
-    content = [consent.kind, consent.document, consent.version, consent.action, rfc3339(consent.at)]
+    """The chain value of a line: SHA-256 over the chain before it and the line's content, subject included (hex)."""
+    content = [
+        str(consent.subject_id),
+        consent.kind,
+        consent.document,
+        consent.version,
+        consent.action,
+        rfc3339(consent.at),
+    ]
     return hashlib.sha256((before + json.dumps(content)).encode()).hexdigest()
 
 
 def broken_at(ledger: Iterable[Consent]) -> int | None:
-    """The number of the first line whose chain does not fit, or None when the ledger is whole."""
+    """The number of the first line whose chain does not fit, or None when the ledger is whole.
+
+    Lines without a chain are from before there was one: they can only come first.
+    """
     before = ""
     for number, consent in enumerate(ledger):
-        if consent.chain and consent.chain != chained(consent, before):
+        if (consent.chain or before) and consent.chain != chained(consent, before):
             return number
         before = consent.chain
     return None

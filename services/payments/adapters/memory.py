@@ -281,9 +281,8 @@ class MemoryPayments(_Orders, _Refunds, _Books):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        tables = (self.state.orders, self.state.grants, self.state.unlocks)
-        held = {row.subject_id for table in tables for row in table.values() if row.subject_id is not None}
-        return [subject_id for subject_id in sorted(held) if after is None or subject_id > after][:limit]
+        rows = [*self.state.orders.values(), *self.state.grants.values(), *self.state.unlocks.values()]
+        return sorted({r.subject_id for r in rows if r.subject_id and (after is None or r.subject_id > after)})[:limit]
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""

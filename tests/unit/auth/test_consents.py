@@ -1,0 +1,328 @@
+"""The consent ledger is the lock of the keys: a chain that shows tampering, and a timeline that no sequence can cheat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.auth import ledger, use_cases
+from services.auth.domain.consents import NAMES, Consent, ConsentKind, Purpose, broken_at, chained, refusal
+from services.auth.domain.policies import NOTICE
+from shared.contracts import auth, consents
+from shared.kernel.errors import Code, Conflict, PocketError
+from shared.kernel.ids import new_id
+from tests.unit.auth.logins import LoginWorld, code_of
+from tests.unit.worlds import OTHER_DEVICE, POLICY, policy
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ADA, BO = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture
+def world() -> LoginWorld:
+    return LoginWorld()
+
+
+# ---- the chain
+
+
+def chain(subject_id: UUID, actions: list[tuple[str, str]]) -> list[Consent]:
+    """A ledger, chained line by line."""
+    lines: list[Consent] = []
+    for number, (name, action) in enumerate(actions):
+        line = Consent(subject_id, name, str(number), action, START + timedelta(hours=number))
+        lines.append(replace(line, chain=chained(line, lines[-1].chain if lines else "")))
+    return lines
+
+
+acts = st.lists(
+    st.tuples(st.sampled_from(["privacy", "terms"]), st.sampled_from(["grant", "withdraw"])), min_size=2, max_size=8
+)
+
+
+@given(acts, st.data())
+def test_an_altered_dropped_or_swapped_line_shows(actions: list[tuple[str, str]], data: Any) -> None:
+    """Whole, a chain fits; touched anywhere, it says where."""
+    lines = chain(ADA, actions)
+    assert broken_at(lines) is None
+    at = data.draw(st.integers(0, len(lines) - 1))
+    for field, value in (
+        ("version", "forged"), ("document", "sdk-list"), ("kind", "permission"), ("at", START - timedelta(days=1)),
+        ("action", "withdraw" if lines[at].action == "grant" else "grant"),
+    ):  # fmt: skip
+        altered = [*lines[:at], replace(lines[at], **{field: value}), *lines[at + 1 :]]
+        assert broken_at(altered) == at, field
+    if at < len(lines) - 1:
+        assert broken_at(lines[:at] + lines[at + 1 :]) == at, "dropped"
+        swapped = [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
+        assert broken_at(swapped) == at, "swapped"
+
+
+@given(acts)
+def test_a_line_whose_chain_was_blanked_shows_and_so_does_the_ledger_of_somebody_else(
+    actions: list[tuple[str, str]],
+) -> None:
+    """Lines without a chain are from before there was one: they can only come first. A chain is one subject's own."""
+    lines = chain(ADA, actions)
+    for at in range(1, len(lines)):
+        blanked = [*lines[:at], replace(lines[at], action="grant", version="forged", chain=""), *lines[at + 1 :]]
+        assert broken_at(blanked) == at
+    assert broken_at([replace(line, subject_id=BO) for line in lines]) == 0
+    old = [replace(line, chain="") for line in lines]
+    assert broken_at(old) is None
+
+
+def test_what_the_use_cases_write_is_whole_and_no_line_is_ever_changed(world: LoginWorld) -> None:
+    """Grants and withdrawals by every way there is; earlier lines stay byte for byte."""
+    mine = world.sign_in("Ada")
+    seen: list[Consent] = []
+    for step in (
+        lambda: world.record(mine.subject_id, "grant", "1", kind="permission", name="camera"),
+        lambda: world.record(mine.subject_id, "withdraw"),
+        lambda: world.record(mine.subject_id, "grant"),
+        lambda: world.record(mine.subject_id, "grant", "1", kind="purpose", name="partner_sharing"),
+        lambda: world.record(mine.subject_id, "withdraw", "1", kind="purpose", name="partner_sharing"),
+    ):
+        world.clock.forward(0.123456)
+        step()
+        lines = world.look(lambda tx: tx.consents(mine.subject_id))
+        assert lines[: len(seen)] == seen
+        assert len(lines) == len(seen) + 1 or not seen
+        assert broken_at(lines) is None
+        seen = lines
+    shown = ledger.consent_ledger(consents.Consents(subject_id=mine.subject_id), world.parts)
+    assert [line.chain for line in shown.items] == [line.chain for line in seen]
+
+
+# ---- recording
+
+
+def test_the_same_again_adds_nothing_and_says_nothing(world: LoginWorld) -> None:
+    """Neither a second grant nor a second withdrawal."""
+    mine = world.sign_in("Ada")
+    world.record(mine.subject_id, "grant")
+    assert len(world.record(mine.subject_id, "withdraw").items) == 2
+    assert len(world.record(mine.subject_id, "withdraw").items) == 2
+    assert len(world.said(auth.ConsentWithdrawn)) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "guardian", "name": "guardian"}, {"kind": "permission", "name": "microphone"}, {"kind": "nothing"},
+        {"action": "maybe"}, {"version": "x" * 41}, {"version": "a\x00b"}, {"version": ""}, {"name": "device_id"},
+        {"version": "1 2"}, {"version": "1\n"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_consented_to_is_a_bad_request(world: LoginWorld, wrong: dict[str, str]) -> None:
+    """A guardian's consent is not the child's to give; nothing that a database could choke on comes through."""
+    mine = world.sign_in("Ada")
+    request = {"action": "withdraw", **wrong}
+    assert code_of(lambda: world.record(mine.subject_id, request.pop("action"), **request)) is Code.BAD_REQUEST
+    assert len(world.look(lambda tx: tx.consents(mine.subject_id))) == 1
+
+
+def test_a_document_is_granted_in_a_version_that_counts_and_withdrawn_in_any(world: LoginWorld) -> None:
+    """The answer names the one in force."""
+    mine = world.sign_in("Ada")
+    with pytest.raises(PocketError) as refusal:
+        world.record(mine.subject_id, "grant", "1999-01-01")
+    assert refusal.value.actual_code is Code.POLICY_OUTDATED
+    assert refusal.value.public_extra == {"policy_version": POLICY}
+    world.record(mine.subject_id, "withdraw", "1999-01-01")
+    assert code_of(lambda: world.key(mine.subject_id)) is Code.CONSENT_REQUIRED
+
+
+WITHDRAWALS = [(kind, name) for kind, names in NAMES.items() if kind is not ConsentKind.GUARDIAN for name in names]
+
+
+@pytest.mark.parametrize(("kind", "name"), WITHDRAWALS)
+def test_only_what_processing_rests_on_stops_it_when_it_is_withdrawn(
+    world: LoginWorld, kind: ConsentKind, name: str
+) -> None:
+    """The privacy policy for everybody, the device's id for a guest; all else is the person's to give and take."""
+    world.shelf.documents += [replace(policy("1", world.clock, 30), document=name)]
+    account, guest, neighbour = world.sign_in("Ada"), world.admit(), world.admit(OTHER_DEVICE)
+    for subject in (account, guest):
+        version = POLICY if name == "privacy" else "1"
+        world.record(subject.subject_id, "grant", version, kind=kind, name=name)
+        world.record(subject.subject_id, "withdraw", version, kind=kind, name=name)
+    stopped = {m.subject_id: m for m in world.said(auth.ConsentWithdrawn)}
+    expected = {"privacy": {account.subject_id, guest.subject_id}, "device_id": {guest.subject_id}}.get(name, set())
+    assert set(stopped) == expected
+    for message in stopped.values():
+        assert isinstance(message, auth.ConsentWithdrawn)
+        assert (message.kind, message.name) == (kind, name)
+        assert message.subject_kind == ("guest" if message.subject_id == guest.subject_id else "account")
+    assert world.key(neighbour.subject_id)
+    if name == "privacy":
+        assert code_of(lambda: world.key(account.subject_id)) is Code.CONSENT_REQUIRED
+        assert code_of(lambda: world.key(account.subject_id, "keep_profile")) is Code.CONSENT_REQUIRED
+    else:
+        assert world.key(account.subject_id)
+    assert world.key(account.subject_id, "read_own")
+
+
+def test_a_withdrawal_of_what_was_never_granted_is_written_and_stops_nothing(world: LoginWorld) -> None:
+    """Nothing rested on it."""
+    mine = world.sign_in("Ada")
+    world.record(mine.subject_id, "withdraw", "1", kind="document", name="terms")
+    assert world.said(auth.ConsentWithdrawn) == []
+    assert world.key(mine.subject_id)
+
+
+def test_behind_a_fence_nothing_is_recorded_or_shown(world: LoginWorld) -> None:
+    """Purged stays purged; the neighbour's ledger is open."""
+    mine, neighbour = world.sign_in("Ada"), world.sign_in("Bo")
+    world.erase(mine.subject_id)
+    assert code_of(lambda: world.record(mine.subject_id, "grant")) is Code.SUBJECT_ERASED
+    ask = consents.Consents
+    assert code_of(lambda: ledger.consent_ledger(ask(subject_id=mine.subject_id), world.parts)) is Code.SUBJECT_ERASED
+    assert code_of(lambda: world.record(new_id(), "grant")) is Code.SUBJECT_ERASED
+    assert ledger.consent_ledger(ask(subject_id=neighbour.subject_id), world.parts).items
+
+
+# ---- the timelines
+
+DAYS = st.integers(0, 20)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.just(0)),
+        st.tuples(st.just("grant"), st.integers(0, 5)),
+        st.tuples(st.just("withdraw"), st.integers(0, 5)),
+        st.tuples(st.just("sign_in"), st.integers(0, 5)),
+        st.tuples(st.just("forward"), DAYS),
+    ),
+    max_size=25,
+)
+
+
+class Model:
+    """What the policy says, in a dozen lines: versions by the day they were published, and the last line about privacy."""
+
+    def __init__(self, now: datetime) -> None:
+        self.published: list[tuple[str, datetime]] = [(POLICY, now - timedelta(days=30))]
+        self.last: tuple[str, str] = ("grant", POLICY)
+
+    def counting(self, now: datetime) -> list[str]:
+        """The newest version that is seven days old, and all that are younger."""
+        taken_effect = [n for n, (_, at) in enumerate(self.published) if at + timedelta(days=7) <= now]
+        return [version for version, _ in self.published[max(taken_effect, default=0) :]]
+
+    def refusal(self, now: datetime) -> Code | None:
+        if self.last[0] != "grant":
+            return Code.CONSENT_REQUIRED
+        return None if self.last[1] in self.counting(now) else Code.POLICY_OUTDATED
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_the_key_is_handed_out_iff_the_last_privacy_line_grants_a_version_that_counts_now(
+    steps: list[tuple[str, int]],
+) -> None:
+    """For any sequence of publishing, granting, withdrawing, logging in and waiting. One's own is always readable."""
+    world = LoginWorld()
+    mine, neighbour = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
+    model = Model(world.clock())
+    for action, number in steps:
+        version = model.published[number % len(model.published)][0]
+        now = world.clock()
+        if action == "forward":
+            world.clock.forward(number * 86400 + 1)
+        elif action == "publish":
+            name = f"2030-01-01.{len(model.published)}"
+            published = world.publish(name)
+            assert published.effective_at - published.published_at == NOTICE == timedelta(days=7)
+            model.published.append((name, now))
+            world.clock.forward(1)
+        elif action == "withdraw":
+            world.record(mine, "withdraw", version)
+            model.last = ("withdraw", version)
+        elif version in model.counting(now):
+            signed = world.sign_in("Ada", policy_version=version) if action == "sign_in" else None
+            assert signed is None or signed.subject_id == mine
+            world.record(mine, "grant", version)
+            model.last = ("grant", version)
+        else:
+            refused = code_of(
+                lambda v=version, a=action: (  # type: ignore[misc]
+                    world.sign_in("Ada", policy_version=v) if a == "sign_in" else world.record(mine, "grant", v)
+                )
+            )
+            assert refused is Code.POLICY_OUTDATED
+        expected = model.refusal(world.clock())
+        for purpose in ("process_photo", "keep_profile"):
+            if expected is None:
+                assert world.key(mine, purpose)
+            else:
+                assert code_of(lambda p=purpose: world.key(mine, p)) is expected  # type: ignore[misc]
+        assert world.key(mine, "read_own")
+        assert world.key(neighbour, "read_own")
+    assert broken_at(world.look(lambda tx: tx.consents(mine))) is None
+
+
+def test_consent_to_an_upcoming_version_counts_already_and_goes_on_counting(world: LoginWorld) -> None:
+    """Who agrees in time is never asked again; who does not is asked on the day, and mends it by consenting."""
+    early, late = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
+    world.publish("2030-01-01")
+    world.record(early, "grant", "2030-01-01")
+    assert world.key(early)
+    world.clock.forward(NOTICE.total_seconds() - 1)
+    assert world.key(late), "not a second before its day"
+    world.clock.forward(1)
+    assert world.key(early)
+    with pytest.raises(PocketError) as refusal:
+        world.key(late)
+    assert refusal.value.actual_code is Code.POLICY_OUTDATED
+    assert refusal.value.public_extra == {"policy_version": "2030-01-01"}
+    world.record(late, "grant", "2030-01-01")
+    assert world.key(late)
+
+
+def test_nobody_publishes_into_the_past_or_over_what_is_published(world: LoginWorld) -> None:
+    """The date is the clock's; a version, once out, does not change."""
+    published = world.publish("2030-01-01")
+    assert published.published_at == world.clock()
+    with pytest.raises(Conflict):
+        world.publish("2030-01-01")
+    with pytest.raises(Conflict):
+        world.publish(POLICY)
+    for wrong in ("", "v2", "2030-1-1", "2030-01-01.1234", "2030-01-01\n"):
+        assert code_of(lambda wrong=wrong: world.publish(wrong)) is Code.BAD_REQUEST  # type: ignore[misc]
+    assert code_of(lambda: world.publish("2031-01-01", "diary")) is Code.BAD_REQUEST
+
+
+def test_another_document_of_the_same_name_of_version_does_not_count_as_the_privacy_policy(world: LoginWorld) -> None:
+    """Terms are not the privacy policy."""
+    mine = world.sign_in("Ada").subject_id
+    world.publish("2030-01-01", "terms")
+    world.record(mine, "grant", "2030-01-01", name="terms")
+    world.clock.forward(NOTICE.total_seconds())
+    assert world.key(mine)
+    assert code_of(lambda: world.record(mine, "grant", "2030-01-01")) is Code.POLICY_OUTDATED
+
+
+@given(st.sampled_from(list(Purpose)), acts)
+def test_reading_ones_own_needs_no_consent_and_everything_else_needs_one(
+    purpose: Purpose, actions: list[tuple[str, str]]
+) -> None:
+    """Whatever the ledger holds."""
+    lines = chain(ADA, actions)
+    code = refusal(purpose, lines, [line.version for line in lines], None)
+    privacy = [line for line in lines if line.document == "privacy"]
+    granted = bool(privacy) and privacy[-1].action == "grant"
+    assert (code is None) == (purpose is Purpose.READ_OWN or granted)
+    assert refusal(purpose, [], ["1"], None) is (None if purpose is Purpose.READ_OWN else Code.CONSENT_REQUIRED)
+
+
+def test_a_purpose_that_nobody_knows_gets_no_key(world: LoginWorld) -> None:
+    """The list is closed."""
+    mine = world.sign_in("Ada").subject_id
+    asked = auth.SubjectKey.model_construct(subject_id=mine, purpose="curiosity")
+    assert code_of(lambda: use_cases.subject_key(asked, world.parts)) is Code.BAD_REQUEST

@@ -1,0 +1,304 @@
+"""What an account had granted is withdrawn at its providers: tried for a week, told in the certificate, never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from services.auth import use_cases
+from services.auth.adapters.memory_accounts import AuthState
+from services.auth.domain.identities import (
+    BACK_OFF,
+    MOVES,
+    REVOCATION_LIFE,
+    RevocationJob,
+    RevocationState,
+    after_try,
+)
+from services.auth.providers.port import RevocationStatus
+from services.auth.revocations import LEASE, SAID, revoke_what_is_due
+from services.auth.sealed import REVOCATION
+from shared.contracts import auth, retention
+from shared.kernel.errors import Code, Conflict, LoginFailed
+from shared.kernel.ids import new_id
+from shared.testing.faults import Killed
+from shared.testing.memory_work import snapshot
+from tests.unit.auth.logins import LoginWorld
+
+LATER = RevocationStatus.TRY_LATER
+
+
+@pytest.fixture
+def world() -> LoginWorld:
+    return LoginWorld()
+
+
+def job(world: LoginWorld) -> RevocationJob:
+    [only] = world.jobs()
+    return only
+
+
+# ---- a fence puts the tokens aside
+
+
+def test_a_fence_puts_the_tokens_aside_under_a_master_key_and_the_providers_are_asked_with_them(
+    world: LoginWorld,
+) -> None:
+    """Before the subject's key is deleted, in the same transaction; nothing rests in the clear. The neighbour's stay."""
+    mine, neighbour = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
+    world.link(mine, "Ada's apple", world.apple)
+    use_cases.fence_subject(mine, new_id(), world.parts)
+    jobs = {held.provider: held for held in world.jobs()}
+    assert set(jobs) == {"wechat", "apple"}
+    assert b"token of Ada" in world.keyring.open_for(REVOCATION, jobs["wechat"].sealed or b"")
+    assert "token of" not in repr(world.work.state)
+    assert str(mine) not in repr(world.jobs()), "the job names nobody"
+    assert [held.revocable for held in world.look(lambda tx: tx.identities(mine))] == [None, None]
+    assert [held.revocable is not None for held in world.look(lambda tx: tx.identities(neighbour))] == [True]
+    assert revoke_what_is_due(world.parts) == 2
+    assert (world.wechat.revoked[0] or "").startswith("token of Ada ")
+    assert (world.apple.revoked[0] or "").startswith("token of Ada's apple")
+    assert [(held.status, held.sealed) for held in world.jobs()] == [("revoked", None)] * 2
+    assert revoke_what_is_due(world.parts) == 0
+
+
+def test_fencing_again_asks_for_nothing_twice(world: LoginWorld) -> None:
+    """The gateway fences, and the purge's event fences again."""
+    mine = world.sign_in("Ada").subject_id
+    for _ in range(3):
+        use_cases.fence_subject(mine, new_id(), world.parts)
+    assert len(world.jobs()) == 1
+
+
+def test_a_login_without_a_token_is_reported_as_what_the_provider_makes_of_it(world: LoginWorld) -> None:
+    """The person can do it: the certificate says that we could not."""
+    world.wechat.outcomes = [RevocationStatus.NOT_POSSIBLE]
+    mine = world.sign_in(handed={"code": world.wechat.code_for("Ada", token=False)}).subject_id
+    use_cases.fence_subject(mine, new_id(), world.parts)
+    revoke_what_is_due(world.parts)
+    assert world.wechat.revoked == [None]
+    assert job(world).status is RevocationState.NOT_POSSIBLE
+
+
+def test_a_guest_has_nothing_to_withdraw(world: LoginWorld) -> None:
+    """No job."""
+    use_cases.fence_subject(world.admit().subject_id, new_id(), world.parts)
+    assert world.jobs() == []
+
+
+# ---- trying, and giving up
+
+
+@pytest.mark.parametrize("status", [s for s in RevocationStatus if s is not LATER])
+def test_the_token_is_wiped_however_the_try_ended(world: LoginWorld, status: RevocationStatus) -> None:
+    """Revoked, not possible or refused: it is of no more use."""
+    world.wechat.outcomes = [status]
+    world.erase(world.sign_in("Ada").subject_id)
+    revoke_what_is_due(world.parts)
+    assert (job(world).status, job(world).sealed, job(world).attempts) == (SAID[status], None, 1)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [lambda: LATER, lambda: LoginFailed(Code.PROVIDER_UNAVAILABLE), lambda: RuntimeError("a bug in the adapter")],
+)
+def test_what_cannot_be_done_now_is_tried_later_and_later_and_given_up_after_seven_days(
+    world: LoginWorld, trouble: Callable[[], RevocationStatus | BaseException]
+) -> None:
+    """5 s, 1 min, 10 min, 1 h, then every 6 h; after a week the token is wiped, whatever went wrong."""
+    world.wechat.outcomes = [trouble() for _ in range(100)]
+    world.erase(world.sign_in("Ada").subject_id)
+    began, tries = world.clock(), []
+    while job(world).status is RevocationState.PENDING:
+        assert revoke_what_is_due(world.parts) == 1
+        tries.append(world.clock() - began)
+        if job(world).status is RevocationState.PENDING:
+            assert job(world).sealed is not None
+            assert revoke_what_is_due(world.parts) == 0, "not before its time"
+            world.clock.forward((job(world).next_try_at - world.clock()).total_seconds())
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses[: len(BACK_OFF)] == list(BACK_OFF)
+    assert set(pauses[len(BACK_OFF) :]) == {BACK_OFF[-1]}
+    assert tries[-2] < REVOCATION_LIFE <= tries[-1]
+    assert (job(world).status, job(world).sealed) == ("given_up", None)
+    assert "token of" not in repr(world.work.state)
+
+
+def test_one_provider_in_trouble_does_not_keep_the_others_waiting(world: LoginWorld) -> None:
+    """Not even one whose adapter breaks."""
+    world.wechat.outcomes = [RuntimeError("a bug in the adapter")]
+    for person in ("Ada", "Bo", "Cy"):
+        world.erase(world.sign_in(person).subject_id)
+    assert revoke_what_is_due(world.parts) == 3
+    assert sorted(held.status for held in world.jobs()) == ["pending", "revoked", "revoked"]
+
+
+def test_a_provider_we_no_longer_have_is_refused_and_its_token_wiped(world: LoginWorld) -> None:
+    """An operator took it out of the settings."""
+    world.erase(world.sign_in("Ada").subject_id)
+    del world.providers["wechat"]
+    revoke_what_is_due(world.parts)
+    assert (job(world).status, job(world).sealed) == ("refused", None)
+
+
+def test_nobody_else_tries_a_token_while_its_provider_is_being_asked(world: LoginWorld) -> None:
+    """The job is leased, for longer than a provider may take; should the asker have died, it comes again."""
+    world.erase(world.sign_in("Ada").subject_id)
+    seen: list[int] = []
+    world.trouble.on("work.committed", lambda: seen.append(revoke_what_is_due(world.parts)))
+    revoke_what_is_due(world.parts)
+    assert world.trouble.all_happened
+    assert seen == [0]
+    assert len(world.wechat.revoked) == 1
+
+
+def test_a_slow_try_that_ends_after_another_one_succeeded_brings_no_token_back(world: LoginWorld) -> None:
+    """What has ended stays ended."""
+    world.erase(world.sign_in("Ada").subject_id)
+    [slow] = world.look(lambda tx: tx.revocations_due(world.clock(), 5))
+    revoke_what_is_due(world.parts)
+    with world.work.begin() as tx:
+        tx.save_revocation(after_try(slow, RevocationState.PENDING, world.clock()))
+    assert (job(world).status, job(world).sealed) == ("revoked", None)
+
+
+# ---- the certificate, and the erasure that does not wait
+
+
+def test_the_report_counts_how_each_provider_was_told(world: LoginWorld) -> None:
+    """``provider.<name>.<status>`` in SubjectPurged; what is still being tried says so."""
+    mine, neighbour = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
+    world.link(mine, "Ada's apple", world.apple)
+    world.apple.outcomes = [LATER]
+    use_cases.fence_subject(mine, new_id(), world.parts)
+    revoke_what_is_due(world.parts)
+    report = world.erase(mine)
+    told = {name: n for name, n in report.counts.items() if name.startswith("provider.")}
+    assert told == {"provider.wechat.revoked": 1, "provider.apple.pending": 1}
+    assert report.counts["identities"] == 2
+    assert world.erase(neighbour).counts["provider.wechat.pending"] == 1
+
+
+def test_what_was_unlinked_earlier_is_in_the_report_too(world: LoginWorld) -> None:
+    """It was this person's."""
+    mine = world.sign_in("Ada").subject_id
+    world.link(mine, "Ada's apple", world.apple)
+    world.unlink(mine, world.apple)
+    revoke_what_is_due(world.parts)
+    report = world.erase(mine)
+    assert report.counts["provider.apple.revoked"] == 1
+    assert report.counts["identities"] == 1
+
+
+@pytest.mark.parametrize("trouble", [LoginFailed(Code.PROVIDER_UNAVAILABLE), RuntimeError("no"), Killed("no")])
+def test_a_provider_in_trouble_never_blocks_the_erasure(world: LoginWorld, trouble: BaseException) -> None:
+    """The account is gone whole, whatever its provider does; the job outlives it and names nobody."""
+    mine, neighbour = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
+    world.wechat.outcomes = [trouble]
+    purge_id = new_id()
+    use_cases.fence_subject(mine, purge_id, world.parts)
+    if isinstance(trouble, Killed):
+        with pytest.raises(Killed):
+            revoke_what_is_due(world.parts)
+    else:
+        revoke_what_is_due(world.parts)
+    use_cases.forget_subject(retention.DataRemoved(subject_id=mine, purge_id=purge_id), world.parts)
+    assert not any(world.count(mine).values())
+    assert len(world.said(auth.SubjectPurged)) == 1
+    assert world.key(neighbour)
+    world.clock.forward(LEASE.total_seconds())
+    revoke_what_is_due(world.parts)
+    assert job(world).status is RevocationState.REVOKED
+
+
+# ---- death between any two steps
+
+
+def leave(world: LoginWorld) -> None:
+    """Everything from the fence to the provider's answer, each part repeated until it is done, as timers and queues do."""
+    mine, purge_id = world.leaving, new_id()  # type: ignore[attr-defined]
+    fence = retention.PurgeRequested(subject_id=mine, purge_id=purge_id, reason="account_deleted")
+    forget = retention.DataRemoved(subject_id=mine, purge_id=purge_id)
+    for part in (
+        lambda: use_cases.fence_for_purge(fence, world.parts),
+        lambda: revoke_what_is_due(world.parts),
+        lambda: use_cases.forget_subject(forget, world.parts),
+        lambda: revoke_what_is_due(world.parts),
+    ):
+        for _ in range(5):
+            try:
+                part()
+            except Killed:
+                world.clock.forward(LEASE.total_seconds())
+                continue
+            break
+
+
+def prepared() -> LoginWorld:
+    world = LoginWorld()
+    world.leaving = world.sign_in("Ada").subject_id  # type: ignore[attr-defined]
+    world.link(world.leaving, "Ada's apple", world.apple)  # type: ignore[attr-defined]
+    world.sign_in("Bo")
+    world.trouble.steps.clear()
+    return world
+
+
+def every_step() -> list[tuple[str, int]]:
+    world = prepared()
+    leave(world)
+    counted: dict[str, int] = {}
+    steps = []
+    for step in world.trouble.steps:
+        steps.append((step, counted.get(step, 0)))
+        counted[step] = counted.get(step, 0) + 1
+    return steps
+
+
+@pytest.mark.parametrize(("step", "skip"), every_step())
+def test_killed_between_any_two_steps_no_token_is_lost_and_none_is_in_the_clear(step: str, skip: int) -> None:
+    """At every commit: while the account lives its token is under its key; afterwards it is in a job, or was used."""
+    world = prepared()
+    world.trouble.kill(step, skip=skip)
+    states: list[AuthState] = []
+    hook = world.work.hook
+
+    def watching(at: str) -> None:
+        if at == "work.committed":
+            states.append(snapshot(world.work.state))
+        hook(at)
+
+    world.work.hook = watching
+    leave(world)
+    assert world.trouble.all_happened, "a step that is never reached proves nothing"
+    for state in states:
+        assert "token of" not in repr(state)
+        kept = [i for i in state.identities.values() if i.subject_id == world.leaving and i.revocable]  # type: ignore[attr-defined]
+        waiting = [j for j in state.revocations.values() if j.sealed or j.status is RevocationState.REVOKED]
+        assert len(kept) + len(waiting) == 2, "each token is in exactly one place until it was used"
+    assert [(held.status, held.sealed) for held in world.jobs()] == [("revoked", None)] * 2
+    used = {token for token in world.wechat.revoked + world.apple.revoked if token}
+    assert len(used) == 2
+    assert not any(world.count(world.leaving).values())  # type: ignore[attr-defined]
+    [neighbour] = world.work.state.identities.values()
+    assert neighbour.revocable
+
+
+# ---- the table
+
+
+def test_a_revocation_moves_by_the_table_and_by_nothing_else(world: LoginWorld) -> None:
+    """Every pair: what has ended is not tried again."""
+    now = world.clock()
+    pending = RevocationJob(new_id(), b"t", "wechat", b"s", RevocationState.PENDING, 0, now, now + timedelta(days=7))
+    for state in RevocationState:
+        assert MOVES[state] == (set(RevocationState) - {state} if state is RevocationState.PENDING else set())
+        if state is not RevocationState.PENDING:
+            ended = after_try(pending, state, now)
+            assert (ended.status, ended.sealed) == (state, None)
+            for other in set(RevocationState) - {state, RevocationState.PENDING}:
+                with pytest.raises(Conflict):
+                    after_try(ended, other, now)
+    assert set(SAID) == set(RevocationStatus)
