@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
+from services.payments.adapters.memory_state import PaymentsState
 from services.payments.domain.entitlements import Grant, Unlock
 from services.payments.domain.ledger import Account, Balances, Entry
 from services.payments.domain.orders import Order, OrderState
@@ -15,23 +16,10 @@ from services.payments.domain.refunds import Refund, RefundState
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.personal import Secret
 from shared.testing.faults import Hook, calm
-from shared.testing.memory_work import ConstraintBroken, MemoryState, MemoryTransaction, MemoryWork, delete_where
+from shared.testing.memory_work import ConstraintBroken, MemoryTransaction, MemoryWork, delete_where
 
 NEWS_LIMIT = 200
 _PAID = frozenset({OrderState.PAID, OrderState.RETURNING, OrderState.REFUNDED})
-
-
-@dataclass
-class PaymentsState(MemoryState):
-    """Payments' tables."""
-
-    orders: dict[UUID, Order] = field(default_factory=dict)
-    refunds: dict[UUID, Refund] = field(default_factory=dict)
-    ledger: dict[str, Entry] = field(default_factory=dict)
-    grants: dict[UUID, Grant] = field(default_factory=dict)
-    unlocks: dict[UUID, Unlock] = field(default_factory=dict)
-    days: dict[date, datetime] = field(default_factory=dict)
-    differences: dict[tuple[date, str, str], Difference] = field(default_factory=dict)
 
 
 class _Orders(MemoryTransaction[PaymentsState]):
@@ -281,8 +269,10 @@ class MemoryPayments(_Orders, _Refunds, _Books):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        rows = [*self.state.orders.values(), *self.state.grants.values(), *self.state.unlocks.values()]
-        return sorted({r.subject_id for r in rows if r.subject_id and (after is None or r.subject_id > after)})[:limit]
+        held = {order.subject_id for order in self.state.orders.values() if order.subject_id}
+        held |= {grant.subject_id for grant in self.state.grants.values()}
+        held |= {unlock.subject_id for unlock in self.state.unlocks.values()}
+        return sorted(subject_id for subject_id in held if after is None or subject_id > after)[:limit]
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
