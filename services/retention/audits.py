@@ -7,12 +7,14 @@ is an error in the log, a metric with an alert, and the same purge asked for aga
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from services.retention.domain.audits import MOST_LOOKS, SecondLook
 from services.retention.domain.purges import IDENTITY, PARTICIPANTS, left_over
 from services.retention.ports import RetentionParts, RetentionTransaction
 from shared.contracts import retention as contract
+from shared.crypto import seal, unseal
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, TimedOut, Unavailable
 from shared.kernel.ids import parse_id
@@ -32,6 +34,11 @@ def absence_of(subject_id: UUID, parts: RetentionParts) -> dict[str, dict[str, i
     return found
 
 
+def look_at(subject_id: UUID, purge_id: UUID, due_at: datetime, parts: RetentionParts) -> SecondLook:
+    """A look to be made: the id is sealed, for the database names nobody whose purge is completed."""
+    return SecondLook(purge_id, seal(parts.receipt_key, subject_id.bytes, _bound(purge_id)), due_at)
+
+
 def look_again(parts: RetentionParts) -> int:
     """Every few seconds: the second looks that are due; how many found something. A clean one ends the matter."""
     now = parts.clock()
@@ -40,7 +47,7 @@ def look_again(parts: RetentionParts) -> int:
     findings = 0
     for look in due:
         try:
-            left = left_over(absence_of(look.subject_id, parts))
+            left = left_over(absence_of(_whose(look, parts), parts))
         except (Unavailable, TimedOut) as error:
             logger.warning("no second look yet", purge_id=look.purge_id, code=error.actual_code)
             left = None
@@ -83,7 +90,7 @@ def _note(look: SecondLook, left: Mapping[str, int] | None, parts: RetentionPart
     if left:
         _finding("second look", look.purge_id, left)
         if look.looks < MOST_LOOKS:
-            ask_again(look.subject_id, look.purge_id, tx)
+            ask_again(_whose(look, parts), look.purge_id, tx)
 
 
 def ask_again(subject_id: UUID, purge_id: UUID, tx: RetentionTransaction) -> None:
@@ -103,7 +110,7 @@ def _repair_known(where: str, subjects: list[UUID], parts: RetentionParts) -> in
             subject_id = by_tombstone[tombstone]
             _finding(f"back in {where}", purge_id, {where: 1})
             ask_again(subject_id, purge_id, tx)
-            tx.save_second_look(SecondLook(purge_id, subject_id, now).again(now))
+            tx.save_second_look(look_at(subject_id, purge_id, now, parts).again(now))
     return len(known)
 
 
@@ -130,6 +137,14 @@ def _subjects_in_store(parts: RetentionParts) -> Iterator[UUID]:
                 yield parse_id(owner)
             except BadRequest:
                 logger.error("an object of nobody", count=1)
+
+
+def _whose(look: SecondLook, parts: RetentionParts) -> UUID:
+    return UUID(bytes=unseal(parts.receipt_key, look.sealed_id, _bound(look.purge_id)))
+
+
+def _bound(purge_id: UUID) -> str:
+    return f"{purge_id}/second look"
 
 
 def _finding(what: str, purge_id: UUID, left: Mapping[str, int]) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from services.retention.audits import absence_of
+from services.retention.audits import absence_of, look_at
 from services.retention.domain import purges as saga
-from services.retention.domain.audits import SecondLook
 from services.retention.domain.certificates import CERTIFICATE_KIND, certificate_of
 from services.retention.domain.purges import Purge, PurgeState, Step
 from services.retention.domain.receipts import purge_of, receipt_of
@@ -161,7 +160,7 @@ def verify(purge: Purge, parts: RetentionParts) -> None:
         certificate = parts.signer.sign(certificate_of(held, absence, now), kind=CERTIFICATE_KIND)
         tx.publish(contract.PurgeCompleted(subject_id=purge.subject_id, purge_id=held.purge_id))
         tx.save_purge(saga.complete(held, now, certificate))
-        tx.add_second_look(SecondLook(held.purge_id, purge.subject_id, now + parts.second_look))
+        tx.add_second_look(look_at(purge.subject_id, held.purge_id, now + parts.second_look, parts))
     metrics.PURGE_SECONDS.labels("completed").observe((now - purge.requested_at).total_seconds())
     logger.info("purge completed", purge_id=purge.purge_id, reason=purge.reason, counts=dict(purge.counts))
 

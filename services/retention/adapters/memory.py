@@ -77,8 +77,8 @@ class MemoryRetention(MemoryTransaction[RetentionState]):
         if look.purge_id not in self.state.purges:
             raise ConstraintBroken("no such purge")
         held = self.state.second_looks.get(look.purge_id)
-        subject_id = held.subject_id if held else look.subject_id
-        self.state.second_looks[look.purge_id] = replace(look, subject_id=subject_id)
+        sealed_id = held.sealed_id if held else look.sealed_id
+        self.state.second_looks[look.purge_id] = replace(look, sealed_id=sealed_id)
 
     def forget_second_look(self, purge_id: UUID) -> None:
         """Nothing was found: the subject's id goes."""

@@ -77,16 +77,16 @@ class PostgresRetention(Transaction):
         """Looks whose time has come."""
         with self.connection.cursor(row_factory=class_row(SecondLook)) as cursor:
             return cursor.execute(
-                "SELECT purge_id, subject_id, due_at, looks FROM second_looks WHERE due_at <= %s ORDER BY due_at LIMIT %s",
+                "SELECT purge_id, sealed_id, due_at, looks FROM second_looks WHERE due_at <= %s ORDER BY due_at LIMIT %s",
                 (now, limit),
             ).fetchall()
 
     def save_second_look(self, look: SecondLook) -> None:
         """Look (again) later."""
         self.connection.execute(
-            "INSERT INTO second_looks (purge_id, subject_id, due_at, looks) VALUES (%s, %s, %s, %s)"
+            "INSERT INTO second_looks (purge_id, sealed_id, due_at, looks) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (purge_id) DO UPDATE SET due_at = excluded.due_at, looks = excluded.looks",
-            (look.purge_id, look.subject_id, look.due_at, look.looks),
+            (look.purge_id, look.sealed_id, look.due_at, look.looks),
         )
 
     def forget_second_look(self, purge_id: UUID) -> None:

@@ -13,10 +13,10 @@ MOST_LOOKS = 12
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """A look that is due at a subject whose purge is certified."""
+    """A look that is due at a subject whose purge is certified; its id is kept sealed."""
 
     purge_id: UUID
-    subject_id: UUID
+    sealed_id: bytes
     due_at: datetime
     looks: int = 0
 

@@ -50,9 +50,11 @@ def findings() -> float:
 
 
 def test_a_second_look_that_finds_nothing_forgets_the_subject(world: World) -> None:
-    """Its id rested for this look alone; not a moment before the look is due."""
+    """Its id rested for this look alone, and sealed; not a moment before the look is due."""
     subject_id, _ = erased(world)
-    assert str(subject_id) in repr(world.retention.work.state.second_looks)
+    [held] = world.retention.work.state.second_looks.values()
+    assert subject_id.bytes not in held.sealed_id
+    assert str(subject_id) not in repr(world.retention.work.state)
     assert audits.look_again(world.retention.parts) == 0
     assert world.retention.work.state.second_looks, "not due yet"
     world.clock.forward(300)
