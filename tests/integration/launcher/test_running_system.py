@@ -20,6 +20,7 @@ from cli.launcher.overview import overview
 from cli.launcher.processes import DATABASES, EVERY_PROCESS, TABLE
 from cli.launcher.progress import Steps
 from cli.launcher.run_folder import REPOSITORY
+from cli.launcher.settings import last_used
 from cli.launcher.supervisor import Supervisor
 from cli.launcher.system import System
 from shared.testing.eventually import eventually
@@ -27,12 +28,13 @@ from tests.integration.launcher.conftest import OWN, MakeSystem
 
 pytestmark = pytest.mark.integration
 INFRASTRUCTURE = {"postgres", "store", "epmd", "rabbitmq"}
+STAND_INS = {"alipay-standin", "login-standins"}
 
 
 def test_everything_is_ready_when_up_returns(running: System) -> None:
     """`up` returns when every process runs and every /readyz answers 200, and not before."""
     health = running.health()
-    assert {one.name for one in health} == INFRASTRUCTURE | {service.name for service in TABLE}
+    assert {one.name for one in health} == INFRASTRUCTURE | STAND_INS | {service.name for service in TABLE}
     assert all(one.ready for one in health if one.name not in INFRASTRUCTURE)
     assert can_log_in(overview(running)["amqp"])
 
@@ -48,11 +50,12 @@ def test_a_second_up_returns_at_once(running: System) -> None:
 
 def test_each_process_is_told_only_what_it_needs(running: System) -> None:
     """A process's environment holds the settings of its row in the table, the common ones, the user's own, and no others."""
-    pids = overview(running)["pids"]
+    pids, settings = overview(running)["pids"], last_used(running.folder)
     for service in TABLE:
         told = {name for name in psutil.Process(pids[service.name][0]).environ() if name.startswith("POCKETID_")}
         own = {"POCKETID_PROCESS", "POCKETID_HEALTH_PORT"}
-        assert told == {*EVERY_PROCESS, *service.needs, *own, *OWN}, service.name
+        needed = {name for name in service.needs if name in settings}
+        assert told == {*EVERY_PROCESS, *needed, *own, *OWN}, service.name
     for name in INFRASTRUCTURE:
         assert not [key for key in psutil.Process(pids[name][0]).environ() if key.startswith("POCKETID_")], name
 
@@ -125,13 +128,13 @@ def test_a_killed_process_comes_back(running: System) -> None:
 
 
 def test_servers_that_the_user_gives_replace_ours(running: System, make_system: MakeSystem) -> None:
-    """With DSNs, an S3 endpoint and an AMQP URL in the environment, only our services are started."""
+    """With DSNs, an S3 endpoint and an AMQP URL in the environment, only our services and the stand-ins are started."""
     view = overview(running)
     given = {f"POCKETID_{name.upper()}_DSN": dsn for name, dsn in view["databases"].items()}
     given |= {f"POCKETID_S3_{name.upper()}": value for name, value in view["s3"].items()}
     guest = make_system(**given, POCKETID_AMQP_URL=view["amqp"])
     assert guest.up(Steps()) is True
-    assert {one.name for one in guest.health()} == {service.name for service in TABLE}
+    assert {one.name for one in guest.health()} == STAND_INS | {service.name for service in TABLE}
     assert overview(guest)["databases"] == view["databases"]
 
 
