@@ -324,6 +324,7 @@ class Money(RuleBasedStateMachine):
         for trade in self.pay.alipay.trades.values():
             self.settled_rightly(trade)
         self.nobody_is_served_unpaid()
+        self.nobody_paid_twice()
         self.imaging_agrees()
 
     def settled_rightly(self, trade: Any) -> None:
@@ -344,6 +345,17 @@ class Money(RuleBasedStateMachine):
             ]
             grants = [g for g in self.pay.work.state.grants.values() if g.order_id == order.order_id]
             assert served or grants, "paid, kept, and not served"
+
+    def nobody_paid_twice(self) -> None:
+        """Of one photo, each order that was kept bought something that the ones before it had not."""
+        state = self.pay.work.state
+        booked = {entry.order_id: n for n, entry in enumerate(state.ledger.values()) if entry.fact.startswith("paid:")}
+        kept = [u for u in state.unlocks.values() if u.order_id in booked and not u.ended_at]
+        has: dict[UUID, set[str]] = {}
+        for unlock in sorted(kept, key=lambda u: booked[u.order_id]):  # type: ignore[index]
+            before = has.setdefault(unlock.photo_id, set())
+            assert not set(unlock.scopes) <= before, "paid for what was there"
+            before |= set(unlock.scopes)
 
     def imaging_agrees(self) -> None:
         """Imaging unlocks what payments says, and nothing else."""
