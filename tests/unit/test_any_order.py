@@ -230,11 +230,12 @@ class Dice:
 
     def purge(self) -> None:
         """One of the ways in which a guest or an account ends; who dies doing it tries again."""
-        self.purged, calm, self.calm = True, self.calm, True
-        self.neighbour = endings.seen_again(self.logins, self.neighbour)
-        self.calm = calm
+        self.purged, calm = True, self.calm
         self.ending = self.die.choice(endings.OF_ACCOUNTS if self.is_account else endings.OF_GUESTS)
         while True:
+            self.calm = True
+            self.neighbour = endings.seen_again(self.logins, self.neighbour)
+            self.calm = calm
             with contextlib.suppress(Killed):
                 with contextlib.suppress(SubjectErased):
                     self.ending(self.world, self.logins, self.doomed.subject_id)

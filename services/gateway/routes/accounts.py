@@ -45,6 +45,7 @@ class LoginAnswer(BaseModel):
     attempt_id: UUID
     state: str
     nonce: str | None
+    code_challenge: str | None = Field(description="PKCE, S256; the verifier stays with us")
     app_id: str
     scopes: list[str]
     url: str | None

@@ -106,7 +106,7 @@ async def test_a_login_begins_with_an_attempt_and_ends_with_its_state(phone: Pho
     assert begun.status_code == 201
     attempt = begun.json()
     assert set(attempt) == {
-        "attempt_id", "state", "nonce", "app_id", "scopes", "url", "auth_string", "expires_in",
+        "attempt_id", "state", "nonce", "code_challenge", "app_id", "scopes", "url", "auth_string", "expires_in",
     }  # fmt: skip
     assert attempt["expires_in"] == 600
     bound = {"attempt_id": attempt["attempt_id"], "state": attempt["state"]}
