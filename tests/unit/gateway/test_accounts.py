@@ -77,6 +77,17 @@ async def test_the_same_login_again_with_its_key_is_the_very_same_answer(phone: 
     assert len(phone.wechat.asked) == 1
 
 
+async def test_a_start_repeated_with_its_key_and_another_age_conflicts(phone: Phone) -> None:
+    """A declared age is part of the request: it is not lost in an older answer."""
+    body = {"device_id": DEVICE, "policy_version": POLICY}
+    headers = {"Idempotency-Key": "k"}
+    first = await phone.client.post("/v1/guests", json=body, headers=headers)
+    again = await phone.client.post("/v1/guests", json=body, headers=headers)
+    assert first.json() == again.json()
+    other = await phone.client.post("/v1/guests", json={**body, "age_band": "under_14"}, headers=headers)
+    assert (other.status_code, code(other)) == (409, "idempotency_conflict")
+
+
 async def test_a_guest_that_is_gone_already_is_no_obstacle(phone: Phone) -> None:
     """Wiped by the person a moment ago: the login works, there is nothing left to purge."""
     guest = await phone.start()
