@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.auth.domain.consents import AgeBand, ConsentKind
-from services.auth.domain.guardians import LINK_LIFE, Guardianship, may_guard
+from services.auth.domain.guardians import LINK_LIFE, LINKS_AT_ONCE, Guardianship, may_guard
 from services.auth.domain.policies import in_force
 from services.auth.ledger import add_line, documents
 from services.auth.ports import AuthParts, AuthTransaction
@@ -15,12 +15,12 @@ from services.auth.tokens import new_secret
 from shared.contracts import auth
 from shared.contracts import consents as contract
 from shared.crypto import token_hash
-from shared.kernel.errors import BadRequest, Conflict, NotFound, SubjectErased
+from shared.kernel.errors import BadRequest, Code, Conflict, NotFound, PocketError, SubjectErased
 from shared.kernel.ids import new_id
 
 
 def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.GuardianLink:
-    """A child's request. Raises ``conflict`` for somebody who has not declared to be under 14."""
+    """A child's request. Raises ``conflict`` for somebody who has not declared to be under 14, ``too_many_requests``."""
     now = parts.clock()
     link = new_secret()
     with parts.work.begin() as tx:
@@ -28,6 +28,10 @@ def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.Gu
         subject = tx.subject(request.subject_id)
         if subject is None or subject.age_band is not AgeBand.UNDER_14:
             raise Conflict("no child")
+        tx.hold_subject(request.subject_id)
+        waiting = [g for g in tx.guardianships(request.subject_id) if g.link_hash and now < g.expires_at]
+        if len(waiting) >= LINKS_AT_ONCE:
+            raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS)
         asked = Guardianship(new_id(), request.subject_id, None, token_hash(link), now + LINK_LIFE)
         tx.add_guardianship(asked)
     return contract.GuardianLink(guardianship_id=asked.guardianship_id, link_token=link, expires_at=asked.expires_at)

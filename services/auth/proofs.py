@@ -43,6 +43,7 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
         attempt_id=attempt.attempt_id,
         state=state,
         nonce=start.nonce,
+        code_challenge=challenge if start.uses_pkce else None,
         app_id=start.app_id,
         scopes=list(start.scopes),
         url=start.url,

@@ -42,6 +42,10 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
             if before is not None:
                 return open_tokens(before, parts, tx)
         guest = tx.guest_of_device(request.device_hash)
+        if guest:
+            tx.hold_subject(
+                guest.subject_id
+            )  # an expiry that is under way ends first, or finds that the guest came back
         if guest and _knows_secret(guest, request.secret_hash) and not tx.is_fenced(guest.subject_id):
             answer = _resume(guest, version, parts, tx)
         else:
@@ -61,6 +65,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
         token = tx.refresh_token(request.refresh_hash)
         session = tx.session(token.session_id) if token else None
         if session:
+            tx.hold_subject(session.subject_id)  # as in admit_guest
             tx.refuse_fenced(session.subject_id)
         judged = judge_refresh(token, session, now)
         if judged is Refresh.ROTATE and token and session:

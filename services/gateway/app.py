@@ -74,14 +74,14 @@ def _parts(settings: GatewaySettings) -> Parts:
         asker=asker,
         access=access,
         keys=keys,
-        hub=Hub([_Ear(access, keys)]),
+        hub=Hub([Ear(access, keys)]),
         store=S3Store(settings),
         limits=RateLimiter(),
         uploads=anyio.CapacityLimiter(settings.max_concurrent_uploads),
     )
 
 
-class _Ear:
+class Ear:
     """Acts on what the gateway hears: a fence or a log-out takes effect at once."""
 
     def __init__(self, access: Access, keys: GatewayKeys) -> None:
@@ -89,6 +89,7 @@ class _Ear:
         self._keys = keys
 
     def __call__(self, message: Message) -> None:
+        """Refuse and forget what the message says is over."""
         if isinstance(message, auth.SubjectFenced):
             self._access.deny(message.subject_id)
             self._keys.cache.fence(message.subject_id)

@@ -99,8 +99,8 @@ class ImagingWork(Protocol):
 class SubjectKeys(Protocol):
     """Gives a subject's data key to those who may unwrap it."""
 
-    def key_of(self, subject_id: UUID) -> DataKey:
-        """The key, two seconds old at most; raises ``subject_erased`` when there is none."""
+    def key_of(self, subject_id: UUID, *, anew: bool = False) -> DataKey:
+        """The key, two seconds old at most, or asked for ``anew``; raises ``subject_erased`` when there is none."""
 
     def fence(self, subject_id: UUID) -> None:
         """Forget it: a fence was seen."""

@@ -66,7 +66,8 @@ def prepare_job(job: contract.MattePhoto, parts: WorkerParts) -> Prepared:
     """
     photo = _claim(job, parts)
     try:
-        key = parts.keys.key_of(photo.subject_id)
+        # Anew, now that the photo is claimed: a consent withdrawn before is refused here, one withdrawn later finds its row.
+        key = parts.keys.key_of(photo.subject_id, anew=True)
         sealed = parts.store.get(photo.key_of(ORIGINAL))
         original = unseal(key, sealed, photo.key_of(ORIGINAL))
         with metrics.STAGE_SECONDS.labels("prepare").time():

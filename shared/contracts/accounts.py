@@ -22,11 +22,15 @@ NOTICE = "provider notice"
 
 
 class LoginBegun(Answer):
-    """What an app needs to ask the provider for a login. ``auth_string`` is for Alipay's SDK, ``url`` for browsers."""
+    """What an app needs to ask the provider for a login. ``auth_string`` is for Alipay's SDK, ``url`` for browsers.
+
+    ``code_challenge`` (S256) is for SDKs that take one; its verifier stays with auth.
+    """
 
     attempt_id: UUID
     state: str
     nonce: str | None
+    code_challenge: str | None = None
     app_id: str
     scopes: list[str]
     url: str | None

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pytest
 
+from services.auth import revocations
 from services.auth import use_cases as auth_cases
 from services.imaging import use_cases as imaging_cases
 from services.imaging import worker_cases
@@ -34,7 +35,9 @@ from shared.kernel.ids import new_id
 from shared.messaging.delivery import DeliveryPolicy, Verdict
 from shared.storage import StoreUnavailable, object_key
 from shared.testing.faults import Killed, watched
-from tests.unit.worlds import NOTHING, OTHER_DEVICE, World
+from tests.unit import endings
+from tests.unit.auth.logins import LoginWorld
+from tests.unit.worlds import ENDINGS, NOTHING, OTHER_DEVICE, World
 
 STEPS = 90
 DEATH, OUTAGE, CONCURRENCY = 0.005, 0.01, 0.3
@@ -47,6 +50,8 @@ class Dice:
     def __init__(self, seed: int) -> None:
         self.die = random.Random(seed)
         self.world = World()
+        self.world.auth = self.logins = LoginWorld(self.world.clock)
+        self.world.retention.witnesses.counters["auth"] = self.logins.count
         self.calm = True
         self.purged = False
         self.depth = 0
@@ -56,7 +61,8 @@ class Dice:
         for side in self.world.sides:
             side.work.hook = self.hook
         self._wire_imaging()
-        self.doomed = self.world.auth.admit("d" * 64)
+        self.is_account = self.die.random() < 0.4
+        self.doomed = self.logins.sign_in("Ada") if self.is_account else self.logins.admit(endings.DEVICE)
         self.neighbour = self.world.auth.admit(OTHER_DEVICE)
         self.photos: dict[UUID, list[UUID]] = {self.doomed.subject_id: [], self.neighbour.subject_id: []}
         self.calm = False
@@ -94,15 +100,19 @@ class Dice:
     def step(self) -> None:
         """Something happens."""
         self.depth += 1
-        actions = [self.deliver] * 8 + [
-            self.repeat,
-            self.upload,
-            self.upload,
-            self.render,
-            self.delete,
-            self.tick,
-            self.sweep,
-        ]
+        actions = (
+            [self.deliver] * 8
+            + [
+                self.repeat,
+                self.upload,
+                self.upload,
+                self.render,
+                self.delete,
+                self.tick,
+                self.sweep,
+            ]
+            + [self.waver] * (self.is_account and not self.purged)
+        )
         if not self.purged and any(self.photos.values()) and self.die.random() < (0.01 if self.depth == 1 else 0.3):
             actions = [self.purge]
         with contextlib.suppress(Killed, PocketError, Void):
@@ -151,10 +161,10 @@ class Dice:
             ("auth.purges", retention.DataRemoved): lambda m: auth_cases.forget_subject(m, world.auth.parts),
             ("imaging.purges", retention.PurgeRequested): lambda m: imaging_cases.purge_subject(m, world.imaging.parts),
             ("imaging.purges", auth.ConsentWithdrawn): lambda m: imaging_cases.stop_processing(m, world.imaging.parts),
-            ("retention.purges", auth.ConsentWithdrawn): lambda m: retention_cases.hear_ending(
-                m, world.retention.parts
-            ),
-            ("retention.purges", auth.GuestReplaced): lambda m: retention_cases.hear_ending(m, world.retention.parts),
+            **{
+                ("retention.purges", kind): lambda m: retention_cases.hear_ending(m, world.retention.parts)
+                for kind in ENDINGS
+            },
             ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(
                 m, world.payments.parts
             ),
@@ -214,21 +224,28 @@ class Dice:
         """Time passes, and retention's timer goes off."""
         self.world.clock.forward(self.die.choice([0.5, 1, 3]))
         retention_cases.look_after_purges(self.world.retention.parts)
+        revocations.revoke_what_is_due(self.logins.parts)
 
     def sweep(self) -> None:
         """Imaging's timers."""
         imaging_cases.sweep_uploads(self.world.imaging.parts)
         imaging_cases.sweep_store(self.world.imaging.parts)
 
+    def waver(self) -> None:
+        """An account withdraws its consent, or gives it again: its photos go, and others come."""
+        self.logins.record(self.doomed.subject_id, self.die.choice(["withdraw", "grant", "grant"]))
+
     def purge(self) -> None:
-        """The stash is wiped, or the device starts anew without its secret."""
-        self.purged = True
+        """One of the ways in which a guest or an account ends; who dies doing it tries again."""
+        self.purged, calm = True, self.calm
+        self.ending = self.die.choice(endings.OF_ACCOUNTS if self.is_account else endings.OF_GUESTS)
         while True:
+            self.calm = True
+            self.neighbour = endings.seen_again(self.logins, self.neighbour)
+            self.calm = calm
             with contextlib.suppress(Killed):
-                if self.die.random() < 0.5:
-                    self.world.retention.open(self.doomed.subject_id)
-                else:
-                    self.world.auth.admit("d" * 64)
+                with contextlib.suppress(SubjectErased):
+                    self.ending(self.world, self.logins, self.doomed.subject_id)
                 return
 
     def someone(self) -> UUID:
@@ -248,6 +265,7 @@ class Dice:
         self.unswept = self.world.imaging.objects(self.doomed.subject_id)
         self.world.clock.forward(700)
         self.sweep()
+        self.tick()
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -267,7 +285,14 @@ def test_whatever_happens_in_whatever_order_the_promises_hold_in_the_end(seed: i
     )
     assert imaging_side.count(doomed) == NOTHING
     assert imaging_side.objects(doomed) == []
-    assert not any(dice.world.auth.count(doomed).values())
+    assert not any(dice.logins.count(doomed).values())
+    assert {(job.status, job.sealed) for job in dice.logins.jobs()} == (
+        {("revoked", None)} if dice.is_account else set()
+    )
+    assert "token of" not in repr(dice.logins.work.state)
+    heirs = set(dice.logins.work.state.subjects) - {neighbour}
+    assert bool(heirs) == (dice.ending in (endings.replaced, endings.signed_in))
+    assert not [name for name in imaging_side.store.objects if not name.startswith(str(neighbour))]
     purges = list(dice.world.retention.work.state.purges.values())
     assert {purge.state for purge in purges} == {"completed"}
     assert all(purge.certificate and purge.subject_id is None for purge in purges)

@@ -10,6 +10,8 @@ from services.auth.domain.consents import AgeBand
 from shared.kernel.errors import BadRequest, Code, PocketError
 
 LINK_LIFE = timedelta(days=3)
+LINKS_AT_ONCE = 5
+"""How many links of a child may wait for an answer: one for each who could give it, and no flood."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from shared.contracts import accounts, auth, retention
 from shared.contracts.auth import Purpose
 from shared.crypto import seal, token_hash, unseal
 from shared.kernel import log
-from shared.kernel.errors import BadRequest, PocketError, SubjectErased
+from shared.kernel.errors import BadRequest, PocketError
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
 logger = log.get_logger("accounts")
@@ -45,6 +45,7 @@ class LoginAnswer(BaseModel):
     attempt_id: UUID
     state: str
     nonce: str | None
+    code_challenge: str | None = Field(description="PKCE, S256; the verifier stays with us")
     app_id: str
     scopes: list[str]
     url: str | None
@@ -137,13 +138,13 @@ async def sign_in(body: SessionRequest, request: Request, parts: GatewayParts, k
             age_band=body.age_band,
             guest_id=guest.subject_id if guest else None,
             idempotency_key=key,
-            fingerprint=fingerprint([token_hash(json.dumps(handed)), str(guest)]),
+            fingerprint=fingerprint([token_hash(body.model_dump_json())]),
         ),
         timeout=LOGIN_SECONDS,
     )
-    receipt = await _end_guest(guest, answer, parts) if guest and answer.purge_id else None
+    purge = await _end_guest(guest, answer, parts) if guest and answer.purge_id else None
     shown = answer.model_dump(include={"subject_id", "kind", "access_token", "expires_in", "refresh_token", "purge_id"})
-    return SessionAnswer(**shown, receipt=receipt)
+    return SessionAnswer(**shown | ({"purge_id": purge.purge_id, "receipt": purge.receipt} if purge else {}))
 
 
 @router.get("/me/sessions")
@@ -228,27 +229,24 @@ def _limit(request: Request, parts: Parts) -> None:
 
 
 async def _guest_of(token: str | None, parts: Parts) -> Caller | None:
-    """The guest that ends; None when there is none (any more). Raises when the token is no guest's of ours."""
+    """The guest that ends (or has ended: the call may be a repetition). Raises when the token is no guest's of ours."""
     if token is None:
         return None
-    try:
-        caller = await parts.access.caller(f"Bearer {token}")
-    except SubjectErased:
-        return None
+    caller = await parts.access.caller(f"Bearer {token}", even_fenced=True)
     if caller.kind != "guest":
         raise BadRequest("guest_token is not a guest's")
     return caller
 
 
-async def _end_guest(guest: Caller, answer: accounts.SignedIn, parts: Parts) -> str | None:
-    """The guest's tokens are refused here at once; its purge's receipt, if retention answers (the event does it anyway)."""
+async def _end_guest(guest: Caller, answer: accounts.SignedIn, parts: Parts) -> retention.PurgeOpened | None:
+    """The guest's tokens are refused here at once; its purge, if retention answers (the event opens it anyway)."""
     parts.access.deny(guest.subject_id)
     parts.keys.cache.fence(guest.subject_id)
     ask = retention.OpenPurge(
         subject_id=guest.subject_id, reason="signed_in", purge_id=answer.purge_id, heir_id=answer.subject_id
     )
     try:
-        return (await parts.asker.ask(ask)).receipt
+        return await parts.asker.ask(ask)
     except PocketError as error:
         logger.warning("purge left to the event", purge_id=answer.purge_id, code=error.actual_code)
         return None

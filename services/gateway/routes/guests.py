@@ -72,7 +72,7 @@ async def start_guest(
             policy_version=body.policy_version,
             age_band=body.age_band,
             idempotency_key=key,
-            fingerprint=fingerprint([hashed, body.policy_version, token_hash(body.guest_secret or "")]),
+            fingerprint=fingerprint([hashed, body.policy_version, body.age_band, token_hash(body.guest_secret or "")]),
         )
     )
     response.status_code = 201 if answer.created else 200

@@ -22,10 +22,10 @@ class AskedKeys:
         self._keyring = keyring
         self._cache = cache
 
-    def key_of(self, subject_id: UUID) -> DataKey:
-        """The key; raises ``subject_erased`` when there is none (any more), or a consent code."""
+    def key_of(self, subject_id: UUID, *, anew: bool = False) -> DataKey:
+        """The key, cached or asked for ``anew``; raises ``subject_erased`` when there is none (any more), or a consent code."""
         held = self._cache.get(subject_id, PROCESSING)
-        if held is not None:
+        if held is not None and not anew:
             return held
         asked_at = self._cache.now()
         answer = self._asker.ask(SubjectKey(subject_id=subject_id, purpose=PROCESSING))

@@ -202,8 +202,8 @@ class MemoryKeys:
         """What auth's fence does."""
         self._keys.pop(subject_id, None)
 
-    def key_of(self, subject_id: UUID) -> DataKey:
-        """The key; raises ``subject_erased`` when there is none."""
+    def key_of(self, subject_id: UUID, *, anew: bool = False) -> DataKey:
+        """The key, always asked for anew; raises ``subject_erased`` when there is none."""
         key = self._keys.get(subject_id)
         if key is None:
             raise SubjectErased("no key")

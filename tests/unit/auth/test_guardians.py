@@ -97,6 +97,18 @@ def test_a_link_expires_after_three_days_and_not_before(family: Family) -> None:
     assert consented(family, family.father)
 
 
+def test_a_child_has_five_links_out_at_once_and_more_when_they_were_used_or_are_old(family: Family) -> None:
+    """A table is nobody's to fill."""
+    links = [family.world.ask_guardian(family.child) for _ in range(5)]
+    assert code_of(lambda: family.world.ask_guardian(family.child)) is Code.TOO_MANY_REQUESTS
+    family.world.answer_guardian(family.mother, "grant", link_token=links[0].link_token)
+    assert family.world.ask_guardian(family.child)
+    assert family.world.ask_guardian(family.neighbour)
+    assert code_of(lambda: family.world.ask_guardian(family.child)) is Code.TOO_MANY_REQUESTS
+    family.world.clock.forward(LINK_LIFE.total_seconds())
+    assert family.world.ask_guardian(family.child)
+
+
 def test_only_a_childs_link_is_kept_as_a_hash_and_only_a_child_asks(family: Family) -> None:
     """The table opens nothing; an adult needs no guardian."""
     link = family.world.ask_guardian(family.child)

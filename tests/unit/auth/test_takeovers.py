@@ -25,10 +25,11 @@ def world() -> LoginWorld:
 def test_an_attempt_gives_state_nonce_and_challenge_and_keeps_the_verifier(world: LoginWorld) -> None:
     """What the app never sees, a thief of the app's traffic never sees; what waits in the table is sealed."""
     begun = world.begin(world.wechat)
-    [attempt] = world.wechat.attempts
+    attempt = world.wechat.attempts[0]
     assert (begun.state, begun.nonce) == (attempt.state, attempt.nonce.reveal())
-    assert attempt.code_challenge
-    assert "verifier" not in begun.model_dump()
+    assert begun.code_challenge == attempt.code_challenge
+    world.wechat.uses_pkce = False
+    assert world.begin(world.wechat).code_challenge is None
     shown = repr(world.work.state)
     assert begun.state not in shown
     assert str(begun.nonce) not in shown

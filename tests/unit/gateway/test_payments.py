@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from shared.contracts import payments
-from tests.unit.gateway.test_journey import OTHER, Phone, code, phone  # noqa: F401 - a fixture
+from tests.unit.gateway.phones import OTHER, Phone, code
 
 NOTIFY = "/v1/payments/alipay/notify"
 
 
 @pytest.fixture
-async def shop(phone: Phone) -> AsyncIterator[Phone]:  # noqa: F811
+async def shop(phone: Phone) -> AsyncIterator[Phone]:
     """Files must be paid for; afterwards the books hold."""
     imaging = phone.world.imaging
     imaging.parts = replace(imaging.parts, unlock_policy="paid")
