@@ -89,6 +89,10 @@ class LoginWorld(AuthWorld):
 
     # ---- leaving, and looking
 
+    def fence(self, subject_id: UUID) -> None:
+        """The first half of :meth:`erase`."""
+        use_cases.fence_subject(subject_id, new_id(), self.parts)
+
     def erase(self, subject_id: UUID) -> auth.SubjectPurged:
         """Fence and forget, as a purge does; what auth reports."""
         purge_id = new_id()

@@ -96,7 +96,7 @@ def test_a_guest_has_nothing_to_withdraw(world: LoginWorld) -> None:
 def test_the_token_is_wiped_however_the_try_ended(world: LoginWorld, status: RevocationStatus) -> None:
     """Revoked, not possible or refused: it is of no more use."""
     world.wechat.outcomes = [status]
-    world.erase(world.sign_in("Ada").subject_id)
+    world.fence(world.sign_in("Ada").subject_id)
     revoke_what_is_due(world.parts)
     assert (job(world).status, job(world).sealed, job(world).attempts) == (SAID[status], None, 1)
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_done_now_is_tried_later_and_later_and_given_up_after_sev
 ) -> None:
     """5 s, 1 min, 10 min, 1 h, then every 6 h; after a week the token is wiped, whatever went wrong."""
     world.wechat.outcomes = [trouble() for _ in range(100)]
-    world.erase(world.sign_in("Ada").subject_id)
+    world.fence(world.sign_in("Ada").subject_id)
     began, tries = world.clock(), []
     while job(world).status is RevocationState.PENDING:
         assert revoke_what_is_due(world.parts) == 1
@@ -131,14 +131,14 @@ def test_one_provider_in_trouble_does_not_keep_the_others_waiting(world: LoginWo
     """Not even one whose adapter breaks."""
     world.wechat.outcomes = [RuntimeError("a bug in the adapter")]
     for person in ("Ada", "Bo", "Cy"):
-        world.erase(world.sign_in(person).subject_id)
+        world.fence(world.sign_in(person).subject_id)
     assert revoke_what_is_due(world.parts) == 3
     assert sorted(held.status for held in world.jobs()) == ["pending", "revoked", "revoked"]
 
 
 def test_a_provider_we_no_longer_have_is_refused_and_its_token_wiped(world: LoginWorld) -> None:
     """An operator took it out of the settings."""
-    world.erase(world.sign_in("Ada").subject_id)
+    world.fence(world.sign_in("Ada").subject_id)
     del world.providers["wechat"]
     revoke_what_is_due(world.parts)
     assert (job(world).status, job(world).sealed) == ("refused", None)
@@ -146,7 +146,7 @@ def test_a_provider_we_no_longer_have_is_refused_and_its_token_wiped(world: Logi
 
 def test_nobody_else_tries_a_token_while_its_provider_is_being_asked(world: LoginWorld) -> None:
     """The job is leased, for longer than a provider may take; should the asker have died, it comes again."""
-    world.erase(world.sign_in("Ada").subject_id)
+    world.fence(world.sign_in("Ada").subject_id)
     seen: list[int] = []
     world.trouble.on("work.committed", lambda: seen.append(revoke_what_is_due(world.parts)))
     revoke_what_is_due(world.parts)
@@ -157,7 +157,7 @@ def test_nobody_else_tries_a_token_while_its_provider_is_being_asked(world: Logi
 
 def test_a_slow_try_that_ends_after_another_one_succeeded_brings_no_token_back(world: LoginWorld) -> None:
     """What has ended stays ended."""
-    world.erase(world.sign_in("Ada").subject_id)
+    world.fence(world.sign_in("Ada").subject_id)
     [slow] = world.look(lambda tx: tx.revocations_due(world.clock(), 5))
     revoke_what_is_due(world.parts)
     with world.work.begin() as tx:
@@ -179,7 +179,32 @@ def test_the_report_counts_how_each_provider_was_told(world: LoginWorld) -> None
     told = {name: n for name, n in report.counts.items() if name.startswith("provider.")}
     assert told == {"provider.wechat.revoked": 1, "provider.apple.pending": 1}
     assert report.counts["identities"] == 2
+    world.wechat.outcomes = [LATER]
     assert world.erase(neighbour).counts["provider.wechat.pending"] == 1
+
+
+def test_an_account_is_forgotten_with_its_providers_told(world: LoginWorld) -> None:
+    """Each is asked once before the end, so that the certificate can tell; one that breaks is told of as pending."""
+    mine = world.sign_in("Ada").subject_id
+    world.link(mine, "Ada's apple", world.apple)
+    world.apple.outcomes = [RuntimeError("a bug in the adapter")]
+    report = world.erase(mine)
+    told = {name: n for name, n in report.counts.items() if name.startswith("provider.")}
+    assert told == {"provider.wechat.revoked": 1, "provider.apple.pending": 1}
+    assert not any(world.count(mine).values())
+
+
+def test_a_slow_provider_does_not_hold_up_the_end(world: LoginWorld) -> None:
+    """After two seconds the rest is left to the timer."""
+    mine = world.sign_in("Ada").subject_id
+    world.link(mine, "Ada's apple", world.apple)
+    for provider in (world.wechat, world.apple):
+        provider.while_revoking = lambda: world.clock.forward(3)
+    report = world.erase(mine)
+    assert sorted(n for n in report.counts if n.startswith("provider.")) in (
+        ["provider.apple.pending", "provider.wechat.revoked"],
+        ["provider.apple.revoked", "provider.wechat.pending"],
+    )
 
 
 def test_what_was_unlinked_earlier_is_in_the_report_too(world: LoginWorld) -> None:

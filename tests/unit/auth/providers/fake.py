@@ -39,6 +39,7 @@ class FakeProvider:
     uses_pkce: bool = True
     asked: list[LoginProof] = field(default_factory=list)
     revoked: list[str | None] = field(default_factory=list)
+    while_revoking: Callable[[], None] = field(default=lambda: None)
     outcomes: list[RevocationStatus | BaseException] = field(default_factory=list)
     """How the next calls of ``revoke`` end; afterwards they succeed."""
     granted: Granted | BaseException = Granted.YES
@@ -107,6 +108,7 @@ class FakeProvider:
 
     def revoke(self, revocation: Revocation | None) -> RevocationOutcome:
         """Withdraw the grant, as the test has planned."""
+        self.while_revoking()
         self.revoked.append(revocation.token.reveal() if revocation else None)
         outcome = self.outcomes.pop(0) if self.outcomes else RevocationStatus.REVOKED
         if isinstance(outcome, BaseException):
