@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.retention.domain.purges import Purge, PurgeState
+from services.retention.domain.purges import PROVIDER, Purge, PurgeState
 from shared.kernel.clock import rfc3339
 
 CERTIFICATE_KIND = "purge-certificate+jwt"
@@ -34,12 +34,26 @@ KEPT = [
 ]
 
 
+WAITING = {
+    "what": "the login provider's token, encrypted, only to have the grant withdrawn there; it names nobody",
+    "why": "the provider could not be told yet",
+    "until": "the provider was told, and 7 days at most",
+}
+"""Kept besides, while a provider is still being told."""
+
+
 def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: datetime) -> dict[str, Any]:
     """The certificate's content; ``absence`` is what each proof counted (all zero, or there is no certificate)."""
     deleted: dict[str, dict[str, int]] = {}
+    providers: dict[str, dict[str, int]] = {}
     for name, number in purge.counts.items():
         participant, _, kind = name.partition(".")
-        deleted.setdefault(participant, {})[kind] = number
+        if kind.startswith(PROVIDER):
+            provider, _, status = kind.removeprefix(PROVIDER).partition(".")
+            providers.setdefault(provider, {})[status] = number
+        else:
+            deleted.setdefault(participant, {})[kind] = number
+    waiting = any("pending" in how for how in providers.values())
     fenced_at = purge.at(PurgeState.FENCED)
     return {
         "certificate": "pocketid.purge.v1",
@@ -50,8 +64,9 @@ def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: 
         "key_destroyed_at": rfc3339(fenced_at) if fenced_at else None,
         "certified_at": rfc3339(now),
         "deleted": deleted,
+        "providers": providers,
         "left": {who: dict(counts) for who, counts in absence.items()},
         "attempts": purge.attempts,
-        "kept": KEPT,
+        "kept": [*KEPT, WAITING] if waiting else KEPT,
         "statement": STATEMENT,
     }
