@@ -104,7 +104,11 @@ def _body(certificate: Mapping[str, Any], language: str) -> str:
         f"<h2>{words['kept']}</h2>" + _table([words["what"], words["why"], words["until"]], kept),
     ]
     if one.get("providers"):
-        told = [(name, _of(PROVIDER_STATES, state, language)) for name, state in one["providers"].items()]
+        told = [
+            (name, _of(PROVIDER_STATES, state, language))
+            for name, states in one["providers"].items()
+            for state in states
+        ]
         parts.append(f"<h2>{words['providers']}</h2>" + _table([], told))
     return "".join(parts) + f"<h2>{words['signature']}</h2><code>{escape(certificate['jws'])}</code>"
 

@@ -26,6 +26,7 @@ class KeyCache:
         self._monotonic = monotonic
         self._keys: dict[tuple[UUID, str], tuple[float, DataKey]] = {}
         self._fenced: dict[UUID, float] = {}
+        self._forgotten: dict[UUID, float] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -41,9 +42,9 @@ class KeyCache:
             return held[1] if held else None
 
     def put(self, subject_id: UUID, purpose: str, key: DataKey, asked_at: float) -> None:
-        """Keep a key that was asked for at ``asked_at`` for a purpose; a fence heard of since then wins."""
+        """Keep a key that was asked for at ``asked_at`` for a purpose; a fence or change heard of since then wins."""
         with self._lock:
-            if subject_id not in self._fenced:
+            if subject_id not in self._fenced and asked_at > self._forgotten.get(subject_id, asked_at - 1):
                 self._keys[subject_id, purpose] = (asked_at, key)
             self._forget_old()
             self._forget_later()
@@ -55,9 +56,10 @@ class KeyCache:
             self._fenced[subject_id] = self._monotonic()
 
     def forget(self, subject_id: UUID) -> None:
-        """Forget the subject's key now: whoever wants it asks anew (a consent has changed)."""
+        """Forget the subject's key now: whoever wants it asks anew (a consent has changed). What is on its way is not kept."""
         with self._lock:
             self._drop(subject_id)
+            self._forgotten[subject_id] = self._monotonic()
 
     def _drop(self, subject_id: UUID) -> None:
         for held in [held for held in self._keys if held[0] == subject_id]:
@@ -87,3 +89,5 @@ class KeyCache:
             del self._keys[held]
         for subject_id in [s for s, at in self._fenced.items() if at < oldest - 10 * KEY_LIFE_SECONDS]:
             del self._fenced[subject_id]
+        for subject_id in [s for s, at in self._forgotten.items() if at < oldest - 10 * KEY_LIFE_SECONDS]:
+            del self._forgotten[subject_id]

@@ -227,3 +227,29 @@ def test_lines_added_to_one_ledger_at_once_stay_one_chain(real_stage: Stage) -> 
     lines = real_stage.look(lambda tx: tx.consents(mine))
     assert len(lines) == 9
     assert broken_at(lines) is None
+
+
+@pytest.mark.integration
+def test_a_guardians_link_used_by_two_at_once_works_for_one(real_stage: Stage) -> None:
+    """The other one finds nothing, and the ledger has one grant."""
+    child = real_stage.admit(age_band="under_14").subject_id
+    adults = [real_stage.sign_in(who, age_band="adult").subject_id for who in ("Eve", "Adam")]
+    link = real_stage.ask_guardian(child).link_token
+    found = both_at_once(
+        real_stage, *[lambda who=adult: real_stage.answer_guardian(who, "grant", link_token=link) for adult in adults]
+    )
+    assert found.count(Code.NOT_FOUND) == 1
+    lines = real_stage.look(lambda tx: tx.consents(child))
+    assert [line.kind for line in lines].count("guardian") == 1
+
+
+@pytest.mark.integration
+def test_the_same_login_twice_at_once_with_one_key_spends_its_code_once(real_stage: Stage) -> None:
+    """One is let in; the other is told that the code is spent, and repeated later it gets the first one's answer."""
+    handed = {"code": real_stage.wechat.code_for("Ada")}
+    asked = {"handed": handed, "idempotency_key": "k", "fingerprint": "f"}
+    found = both_at_once(real_stage, lambda: real_stage.sign_in(**asked), lambda: real_stage.sign_in(**asked))
+    signed = [one for one in found if isinstance(one, accounts.SignedIn)]
+    assert signed
+    assert all(one == signed[0] or one is Code.LOGIN_CODE_INVALID for one in found)
+    assert real_stage.sign_in(**asked) == signed[0]

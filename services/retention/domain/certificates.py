@@ -40,17 +40,26 @@ KEPT = [
 ]
 
 
+WAITING = {
+    "what": "the login provider's token, encrypted, only to have the grant withdrawn there; it names nobody",
+    "why": "the provider could not be told yet",
+    "until": "the provider was told, and 7 days at most",
+}
+"""Kept besides, while a provider is still being told."""
+
+
 def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: datetime) -> dict[str, Any]:
     """The certificate's content; ``absence`` is what each proof counted (all zero, or there is no certificate)."""
     deleted: dict[str, dict[str, int]] = {}
-    providers: dict[str, str] = {}
+    providers: dict[str, dict[str, int]] = {}
     for name, number in purge.counts.items():
         participant, _, kind = name.partition(".")
         if kind.startswith(PROVIDER):
             provider, _, status = kind.removeprefix(PROVIDER).partition(".")
-            providers[provider] = status
+            providers.setdefault(provider, {})[status] = number
         else:
             deleted.setdefault(participant, {})[kind] = number
+    waiting = any("pending" in how for how in providers.values())
     fenced_at = purge.at(PurgeState.FENCED)
     return {
         "certificate": "pocketid.purge.v1",
@@ -61,9 +70,9 @@ def certificate_of(purge: Purge, absence: Mapping[str, Mapping[str, int]], now: 
         "key_destroyed_at": rfc3339(fenced_at) if fenced_at else None,
         "certified_at": rfc3339(now),
         "deleted": deleted,
-        "left": {who: dict(counts) for who, counts in absence.items()},
         "providers": providers,
+        "left": {who: dict(counts) for who, counts in absence.items()},
         "attempts": purge.attempts,
-        "kept": KEPT,
+        "kept": [*KEPT, WAITING] if waiting else KEPT,
         "statement": STATEMENT,
     }

@@ -129,11 +129,11 @@ def hear_fence(purge: Purge) -> Purge:
 
 
 def hear_report(purge: Purge, participant: str, counts: Mapping[str, int]) -> Purge:
-    """A participant has deleted what it had; counts add up over repeated asking, but for how providers stand."""
-    total = dict(purge.counts)
+    """A participant has deleted what it had; counts add up over repeated asking, but for how providers stand now."""
+    total = {name: n for name, n in purge.counts.items() if not name.startswith(f"{participant}.{PROVIDER}")}
     for kind, number in counts.items():
         name = f"{participant}.{kind}"
-        total[name] = number if kind.startswith(PROVIDER) else total.get(name, 0) + number
+        total[name] = total.get(name, 0) + number
     return replace(purge, reported=purge.reported | {participant}, counts=total)
 
 

@@ -175,6 +175,9 @@ def test_a_withdrawal_of_what_was_never_granted_is_written_and_stops_nothing(wor
     world.record(mine.subject_id, "withdraw", "1", kind="document", name="terms")
     assert world.said(auth.ConsentWithdrawn) == []
     assert world.key(mine.subject_id)
+    for version in (POLICY, "1999-01-01", "1998-01-01"):
+        world.record(mine.subject_id, "withdraw", version)
+    assert len(world.said(auth.ConsentWithdrawn)) == 1, "it stops once"
 
 
 def test_behind_a_fence_nothing_is_recorded_or_shown(world: LoginWorld) -> None:

@@ -19,7 +19,7 @@ from shared.kernel.ids import new_id
 from shared.testing.faults import Killed
 from tests.unit.auth.logins import LoginWorld, code_of
 from tests.unit.auth.providers.fake import FakeProvider
-from tests.unit.worlds import OTHER_DEVICE, POLICY, policy
+from tests.unit.worlds import DEVICE, OTHER_DEVICE, POLICY, policy
 
 
 @pytest.fixture
@@ -140,6 +140,7 @@ def test_a_guest_that_signs_in_is_fenced_in_the_same_transaction_and_the_event_n
     )
     assert signed.purge_id is not None
     assert [m.subject_id for m in world.said(auth.SubjectFenced)] == [guest.subject_id]
+    assert world.look(lambda tx: tx.guest_of_device(DEVICE)) is None, "the device is untied at once"
     assert not world.is_fenced(neighbour.subject_id)
     assert world.key(neighbour.subject_id)
 

@@ -42,7 +42,9 @@ async def test_an_account_is_deleted_whole_and_its_certificate_says_how_its_prov
     content = verify(progress["certificate"]["jws"], public_keys(jwks), kind="purge-certificate+jwt")
     assert content["deleted"]["auth"]["identities"] == 1
     assert content["deleted"]["imaging"]["photos"] == 1
-    assert "provider.wechat.revoked" in json.dumps(progress["counts"])
+    assert content["providers"] == {"wechat": {"revoked": 1}}
+    assert "provider" not in json.dumps(content["deleted"])
+    assert "token" not in json.dumps(content["kept"])
     assert "Ada" not in json.dumps(progress)
     assert not any(phone.world.auth.count(UUID(mine["subject_id"])).values())
     assert (await phone.call("GET", "/v1/photos", neighbour)).json()["items"]
@@ -87,6 +89,9 @@ async def test_a_provider_in_trouble_does_not_hold_the_erasure_up(phone: Phone) 
     progress = (await phone.client.get(started["receipt_url"])).json()
     assert progress["status"] == "completed"
     assert progress["counts"]["auth.provider.wechat.pending"] == 1
+    content = progress["certificate"]["payload"]
+    assert content["providers"] == {"wechat": {"pending": 1}}
+    assert "token" in json.dumps(content["kept"]), "what is still kept is said"
 
 
 async def test_an_account_is_deleted_even_while_auth_is_away(phone: Phone) -> None:

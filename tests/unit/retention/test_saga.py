@@ -86,6 +86,15 @@ def test_starting_over_forgets_the_reports_and_keeps_fence_and_counts(before: li
     assert purge.state is PurgeState.VERIFYING
 
 
+def test_how_providers_stand_is_told_as_of_the_last_report_and_everything_else_adds_up() -> None:
+    """A token that waited at the first report and was withdrawn by the second one is not both."""
+    purge = open_purge(new_id(), new_id(), b"t", "account_deleted", NOW)
+    purge = hear_report(purge, "auth", {"sessions": 2, "provider.wechat.pending": 1})
+    purge = hear_report(purge, "imaging", {"photos": 1})
+    purge = hear_report(purge, "auth", {"sessions": 1, "provider.wechat.revoked": 1})
+    assert purge.counts == {"auth.sessions": 3, "imaging.photos": 1, "auth.provider.wechat.revoked": 1}
+
+
 def test_purge_states_move_by_the_table_and_by_nothing_else() -> None:
     """Every pair: the same again is a no-op, what the table allows goes and is written down, the rest is a conflict."""
     assert set(MOVES) == set(PurgeState)

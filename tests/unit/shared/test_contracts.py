@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import Message, auth, decode, encode, known_types, retention
@@ -44,6 +44,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a wrong message
 @given(messages(), st.none() | st.just("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
 def test_every_message_comes_out_as_it_went_in(message: Message, traceparent: str | None) -> None:
     """With its id, its time, its subject and its trace."""

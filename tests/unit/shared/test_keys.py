@@ -69,6 +69,34 @@ def test_garbage_is_never_a_wrapped_key(garbage: bytes) -> None:
             Keyring({"m1": OLD}).unwrap(candidate, SUBJECT)
 
 
+def test_what_is_sealed_for_a_purpose_opens_for_it_and_for_no_other() -> None:
+    """A login proof is no provider's notice, and neither is anybody's data key."""
+    ring = Keyring({"m1": OLD})
+    sealed = ring.seal_for("login proof", b"a code")
+    assert ring.open_for("login proof", sealed) == b"a code"
+    assert b"a code" not in sealed
+    assert ring.seal_for("login proof", b"a code") != sealed
+    for wrong in ("provider notice", "login proof ", ""):
+        with pytest.raises(Tampered):
+            ring.open_for(wrong, sealed)
+    with pytest.raises(Tampered):
+        ring.unwrap(sealed, SUBJECT)
+    with pytest.raises(Tampered):
+        ring.open_for("login proof", ring.wrap(new_data_key(), SUBJECT))
+    with pytest.raises(UnknownMasterKey):
+        Keyring({"m2": OLD}).open_for("login proof", sealed)
+    rotated = Keyring({"m2": NEW, "m1": OLD})
+    assert rotated.open_for("login proof", sealed) == b"a code"
+    assert rotated.wrapped_by(rotated.seal_for("login proof", b"")) == "m2"
+
+
+@given(st.binary(max_size=80))
+def test_garbage_is_never_sealed_for_a_purpose(garbage: bytes) -> None:
+    """One of two errors, whatever comes."""
+    with pytest.raises((Tampered, UnknownMasterKey)):
+        Keyring({"m1": OLD}).open_for("login proof", garbage)
+
+
 def test_a_keyring_without_a_key_is_refused() -> None:
     """There is no such thing as wrapping with nothing."""
     with pytest.raises(ValueError, match="master key"):
@@ -145,6 +173,43 @@ def test_an_answer_on_its_way_when_the_fence_was_heard_is_not_kept() -> None:
     clock.forward(0.1)
     cache.put(SUBJECT, "read_own", new_data_key(), asked_at)
     assert cache.get(SUBJECT, "read_own") is None
+
+
+def test_a_changed_consent_has_the_key_asked_for_anew_for_every_purpose_and_leaves_the_neighbours() -> None:
+    """Forgotten, not fenced: the next answer is kept again; one that was on its way is not."""
+    clock = HeldClock()
+    cache, key = KeyCache(clock.monotonic), new_data_key()
+    asked_at = cache.now()
+    for purpose in ("process_photo", "read_own"):
+        cache.put(SUBJECT, purpose, key, asked_at)
+        cache.put(NEIGHBOUR, purpose, key, asked_at)
+    clock.forward(0.1)
+    cache.forget(SUBJECT)
+    assert cache.get(SUBJECT, "process_photo") is None
+    assert cache.get(SUBJECT, "read_own") is None
+    assert cache.get(NEIGHBOUR, "read_own") == key
+    cache.put(SUBJECT, "process_photo", key, asked_at)
+    assert cache.get(SUBJECT, "process_photo") is None, "it was asked for before the change"
+    clock.forward(0.1)
+    cache.put(SUBJECT, "process_photo", key, cache.now())
+    assert cache.get(SUBJECT, "process_photo") == key
+
+
+def test_a_key_is_held_for_the_purpose_it_was_asked_for_and_for_no_other() -> None:
+    """Reading one's own does not open processing."""
+    cache = KeyCache(HeldClock().monotonic)
+    cache.put(SUBJECT, "read_own", new_data_key(), cache.now())
+    assert cache.get(SUBJECT, "process_photo") is None
+
+
+def test_changes_are_not_collected_for_ever() -> None:
+    """A moment later nothing is on its way any more."""
+    clock = HeldClock()
+    cache = KeyCache(clock.monotonic)
+    cache.forget(SUBJECT)
+    clock.forward(30 * KEY_LIFE_SECONDS)
+    assert cache.get(NEIGHBOUR, "read_own") is None
+    assert cache._forgotten == {}
 
 
 def test_fences_are_not_collected_for_ever() -> None:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from shared.contracts import auth
 from shared.contracts.base import Done
-from shared.kernel.errors import BadRequest, Code, PocketError, Unavailable
+from shared.kernel.errors import (
+    BadRequest,
+    Code,
+    ConsentMissing,
+    PocketError,
+    SubjectErased,
+    TimedOut,
+    Unavailable,
+    error_of,
+)
 from shared.kernel.ids import new_id
 from shared.rpc import wire
 from shared.rpc.breaker import CircuitBreaker
@@ -145,3 +154,14 @@ def test_silences_that_are_interrupted_by_answers_do_not_add_up() -> None:
         circuit.silent()
         circuit.answered()
         circuit.before()
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_an_error_of_another_process_is_caught_by_the_class_of_its_code(code: Code) -> None:
+    """Whoever handles ``SubjectErased`` or ``ConsentMissing`` handles it also when it was raised elsewhere."""
+    arrived = error_of(code, "detail", {"policy_version": "1"})
+    assert (arrived.actual_code, arrived.detail, arrived.public_extra) == (code, "detail", {"policy_version": "1"})
+    consents = (Code.CONSENT_REQUIRED, Code.POLICY_OUTDATED, Code.GUARDIAN_CONSENT_REQUIRED)
+    assert isinstance(arrived, ConsentMissing) == (code in consents)
+    assert isinstance(arrived, SubjectErased) == (code is Code.SUBJECT_ERASED)
+    assert isinstance(arrived, (Unavailable, TimedOut)) == (code in (Code.UNAVAILABLE, Code.TIMED_OUT))
