@@ -5,12 +5,15 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
 
+REDIRECT = "https://app.example/back"
+PLATFORMS = {"apple": "ios", "qq": "web", "weibo": "web", "huawei": "web", "oidc": "web"}
 FIVE = ("wechat", "qq", "alipay", "apple", "weibo")
 
 
@@ -28,16 +31,21 @@ class Person:
         person_id = self.ids.get(provider) or self._introduce(provider, standin)
         wanted: dict[str, Any] = {"provider": provider, "person_id": person_id}
         bound: dict[str, Any] = {}
-        if provider == "apple":
-            begun = gateway.post("/v1/login-attempts", json={"provider": provider, "platform": "ios"})
+        platform = PLATFORMS.get(provider, "android")
+        if platform != "android":
+            redirect = REDIRECT if platform == "web" else None
+            asked = {"provider": provider, "platform": platform, "redirect_uri": redirect}
+            begun = gateway.post("/v1/login-attempts", json=asked)
             assert begun.status_code == 201, begun.text
             bound = {name: begun.json()[name] for name in ("attempt_id", "state")}
-            wanted["nonce"] = begun.json()["nonce"]
+            in_link = {name: values[0] for name, values in parse_qs(urlsplit(begun.json()["url"] or "").query).items()}
+            known = begun.json() | in_link
+            wanted |= {name: known[name] for name in ("nonce", "code_challenge") if known.get(name)}
+            wanted |= {"redirect_uri": redirect} if redirect else {}
         granted = httpx.post(f"{standin}/_standin/grants", json=wanted, timeout=30)
         assert granted.status_code == 200, granted.text
         given = granted.json()
         code = given.get("code") or given.get("auth_code")
-        platform = "ios" if provider == "apple" else "android"
         return {"provider": provider, "platform": platform, "code": code, "id_token": given.get("id_token"), **bound}
 
     def _introduce(self, provider: str, standin: str) -> str:
