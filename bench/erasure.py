@@ -1,4 +1,4 @@
-"""Claim: a stash of 200 objects is unreadable at once and gone, with a certificate, seconds later, many at a time.
+"""Claim: an account with 200 objects is unreadable at once and gone, with a certificate, seconds later, many at a time.
 
 Baseline: the object store's own bulk delete of as many objects, nothing else.
 """
@@ -17,6 +17,7 @@ from minio.deleteobjects import DeleteObject
 from bench.figures import claim, local_system, median, percentile
 from shared.kernel.clock import parse_rfc3339
 from shared.kernel.ids import new_id
+from tests.system.account import Account, Person
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
 
@@ -44,12 +45,12 @@ def plant(system: LocalSystem, guest: Guest) -> None:
         list(pool.map(lambda key: _put(system, bucket, key), keys))
 
 
-def wipe(guest: Guest) -> tuple[float, float]:
+def erase(account: Account) -> tuple[float, float]:
     """Seconds until the answer (the data is unreadable by then) and until the certificate (by its own timeline)."""
     begun = time.time()
-    receipt = guest.wipe().json()["receipt"]
+    receipt = account.delete().json()["receipt"]
     unreadable = time.time() - begun
-    while (purge := guest.purge(receipt))["status"] != "completed":
+    while (purge := account.purge(receipt))["status"] != "completed":
         time.sleep(0.5)
     return unreadable, parse_rfc3339(purge["timeline"][-1]["at"]).timestamp() - begun
 
@@ -71,26 +72,26 @@ def _put(system: LocalSystem, bucket: str, key: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--at-a-time", type=int, nargs="*", default=[1, 20])
+    parser.add_argument("--at-a-time", type=int, nargs="*", default=[1, 20, 100])
     wanted = parser.parse_args()
-    with local_system() as system:
+    with local_system(POCKETID_RATE_LOGINS_PER_ADDRESS="100000") as system:
         bare = bulk_delete(system, 1000)
         for together in wanted.at_a_time:
             rounds = 10 if together == 1 else 1
             results: list[tuple[float, float]] = []
             begun = 0.0
             for _ in range(rounds):
-                guests = [Guest(system.gateway) for _ in range(together)]
-                for guest in guests:
-                    plant(system, guest)
+                accounts = [Account(system, Person(system)) for _ in range(together)]
+                for account in accounts:
+                    plant(system, account)
                 started = time.monotonic()
                 with ThreadPoolExecutor(together) as pool:
-                    results += pool.map(wipe, guests)
+                    results += pool.map(erase, accounts)
                 begun += time.monotonic() - started
             unreadable, certified = ([r[i] for r in results] for i in (0, 1))
             rate = OBJECTS * len(results) / begun
             claim(
-                f"wiping {together} at a time, {OBJECTS} objects each",
+                f"erasing accounts {together} at a time, {OBJECTS} objects each",
                 f"unreadable {median(unreadable):.3f} s p50, {percentile(unreadable, 0.99):.3f} s p99;"
                 f" gone and certified {median(certified):.2f} s p50, {percentile(certified, 0.99):.2f} s p99; {rate:.0f} objects/s",
                 f"{bare:.0f} objects/s, the store's bulk delete alone",
