@@ -6,14 +6,15 @@ from nameko.timer import timer
 
 from services.retention import use_cases
 from services.retention.ports import RetentionParts
-from shared.contracts import auth, imaging, payments, retention
+from services.retention.rights_service import RightsEntryPoints
+from shared.contracts import auth, imaging, payments, retention, rights
 from shared.contracts.queues import RETENTION_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
 
 
-class RetentionService:
+class RetentionService(RightsEntryPoints):
     """Makes data go away, and proves that it is gone."""
 
     name = "retention"
@@ -92,6 +93,11 @@ class RetentionService:
     @listens_to(RETENTION_PURGES, payments.SubjectPurged)
     def hear_payments(self, event: payments.SubjectPurged) -> None:
         """Payments no longer knows whose the orders were."""
+        use_cases.hear_report(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, rights.SubjectPurged)
+    def hear_rights(self, event: rights.SubjectPurged) -> None:
+        """Retention itself has deleted exports, disclosures and tickets."""
         use_cases.hear_report(event, self.parts)
 
     @listens_to(RETENTION_PURGES, auth.SubjectPurged)

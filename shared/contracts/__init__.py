@@ -1,6 +1,6 @@
 """Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
 
-from shared.contracts import accounts, auth, consents, imaging, payments, retention
+from shared.contracts import accounts, auth, consents, feedback, imaging, payments, retention, rights
 from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
 from shared.contracts.queues import LISTENERS, Listener
 
@@ -16,8 +16,10 @@ __all__ = [
     "consents",
     "decode",
     "encode",
+    "feedback",
     "imaging",
     "known_types",
     "payments",
     "retention",
+    "rights",
 ]

@@ -8,7 +8,18 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.contracts import Message, accounts, auth, consents, imaging, known_types, payments, retention
+from shared.contracts import (
+    Message,
+    accounts,
+    auth,
+    consents,
+    feedback,
+    imaging,
+    known_types,
+    payments,
+    retention,
+    rights,
+)
 from shared.contracts.base import Call, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,6 +45,10 @@ EXAMPLES: dict[str, Any] = {
     "revision": 3,
     "scopes": ["photo"],
     "kept": {"orders": 1},
+    "export_id": "01980000-0000-7000-8000-0000000000ff",
+    "recipient": "alipay",
+    "what": ["order_number", "amount"],
+    "ground": "necessary_service",
 }
 """One fixed value a field; a new field of a new message needs one here."""
 
@@ -48,7 +63,7 @@ def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
     declared = [
         kind
-        for module in (auth, accounts, consents, imaging, payments, retention)
+        for module in (auth, accounts, consents, imaging, payments, retention, rights, feedback)
         for kind in vars(module).values()
         if _is_call(kind)
     ]
