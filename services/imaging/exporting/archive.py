@@ -21,10 +21,14 @@ class _Cutter:
         self._part_bytes = part_bytes
         self._pending = bytearray()
         self.parts = 0
+        self.broken = False
         self.size = 0
 
     def write(self, piece: bytes) -> int:
         """Take in a piece; full parts go out."""
+        if self.broken:
+            # zipfile wants to write its directory even to an archive that is given up.
+            return len(piece)
         self._pending += piece
         while len(self._pending) >= self._part_bytes:
             self._hand_over(self._part_bytes)
@@ -72,6 +76,7 @@ class Archive:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None:
-            self._zip.close()
+        self._cutter.broken = kind is not None
+        self._zip.close()
+        if not self._cutter.broken:
             self._cutter.finish()
