@@ -17,7 +17,7 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 
-from shared.contracts import Message, auth, decode, imaging, payments, retention, rights
+from shared.contracts import Message, auth, decode, imaging, payments, retention
 from shared.contracts.base import UndecodableMessage
 from shared.contracts.queues import EVENTS_EXCHANGE
 from shared.kernel import log
@@ -37,7 +37,7 @@ HEARD: tuple[type[Message], ...] = (
     payments.OrderPaid,
     payments.OrderRefunded,
     retention.PurgeCompleted,
-    rights.ExportReady,
+    retention.ExportReady,
 )
 
 
@@ -110,7 +110,7 @@ def shown(message: Message) -> ServerEvent | None:
             fields["reasons"] = message.reasons
     elif isinstance(message, (payments.OrderPaid, payments.OrderRefunded)):
         fields |= message.model_dump(mode="json", exclude={"message_id", "at", "subject_id"})
-    elif isinstance(message, rights.ExportReady):
+    elif isinstance(message, retention.ExportReady):
         fields["export_id"] = str(message.export_id)
     elif isinstance(message, retention.PurgeCompleted):
         fields["purge_id"] = str(message.purge_id)

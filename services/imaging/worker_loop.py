@@ -24,7 +24,7 @@ from services.imaging.worker_bus import Delivery, WorkerBus
 from shared.contracts.base import UndecodableMessage, decode
 from shared.contracts.imaging import MakeRender, MattePhoto
 from shared.contracts.queues import DELIVERY_LIMIT, EXPORTS, MATTE_PAID
-from shared.contracts.rights import BuildExport
+from shared.contracts.retention import BuildExport
 from shared.kernel import log
 from shared.kernel.errors import PocketError
 from shared.kernel.personal import Secret

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.retention.domain import exports as rules
 from services.retention.domain.exports import UNDER_WAY, Export, ExportState
 from services.retention.rights_ports import RightsParts, RightsTransaction
-from shared.contracts import retention as purges
+from shared.contracts import retention as events
 from shared.contracts import rights as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import EXPORTS, RETENTION_RIGHTS
@@ -48,7 +48,7 @@ def request_export(request: contract.RequestExport, parts: RightsParts) -> contr
             tx.remember(scope, request.idempotency_key, "", request.subject_id, answer)
         if not under_way:
             tx.add_export(export)
-            tx.send(contract.BuildExport(subject_id=export.subject_id, export_id=export.export_id), EXPORTS.queue)
+            tx.send(events.BuildExport(subject_id=export.subject_id, export_id=export.export_id), EXPORTS.queue)
             logger.info("export asked for", export_id=export.export_id)
     return shown(export, parts)
 
@@ -96,7 +96,7 @@ def finish_export(request: contract.FinishExport, parts: RightsParts) -> Done:
             return Done()
         export = _of_build(request.subject_id, request.export_id, request.attempt, tx)
         tx.save_export(rules.finished(export, request.bytes, parts.clock(), parts.export_life))
-        tx.publish(contract.ExportReady(subject_id=export.subject_id, export_id=export.export_id))
+        tx.publish(events.ExportReady(subject_id=export.subject_id, export_id=export.export_id))
     metrics.EXPORTS.labels("ready").inc()
     return Done()
 
@@ -122,7 +122,7 @@ def look_after_exports(parts: RightsParts) -> None:
                 _fail(export, parts, tx)
             elif not tx.is_fenced(export.subject_id):
                 tx.save_export(replace(export, heard_at=now))
-                tx.send(contract.BuildExport(subject_id=export.subject_id, export_id=export.export_id), EXPORTS.queue)
+                tx.send(events.BuildExport(subject_id=export.subject_id, export_id=export.export_id), EXPORTS.queue)
         for export in tx.exports_past(now, AT_ONCE):
             tx.save_export(rules.expired(export, now))
         doomed = tx.exports_to_clear(AT_ONCE)
@@ -151,7 +151,7 @@ def sweep_exports(parts: RightsParts) -> int:
 # ---- purges
 
 
-def purge_subject(event: purges.PurgeRequested, parts: RightsParts) -> None:
+def purge_subject(event: events.PurgeRequested, parts: RightsParts) -> None:
     """Fence the subject here, delete its exports' objects, then all its rows, and report: a crash leaves rows to go on from."""
     with parts.work.begin() as tx:
         tx.fence(event.subject_id)
@@ -162,7 +162,7 @@ def purge_subject(event: purges.PurgeRequested, parts: RightsParts) -> None:
         if tx.first_time(RETENTION_RIGHTS.queue, event.message_id):
             counts = tx.delete_rights(event.subject_id)
             counts["export_objects"] = sum(export.parts for export in exports if not export.cleared)
-            tx.publish(contract.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
+            tx.publish(events.SubjectPurged(subject_id=event.subject_id, purge_id=event.purge_id, counts=counts))
 
 
 def count_subject(subject_id: UUID, parts: RightsParts) -> dict[str, int]:

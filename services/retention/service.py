@@ -7,7 +7,7 @@ from nameko.timer import timer
 from services.retention import use_cases
 from services.retention.ports import RetentionParts
 from services.retention.rights_service import RightsEntryPoints
-from shared.contracts import auth, imaging, payments, retention, rights
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.queues import RETENTION_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
@@ -95,8 +95,8 @@ class RetentionService(RightsEntryPoints):
         """Payments no longer knows whose the orders were."""
         use_cases.hear_report(event, self.parts)
 
-    @listens_to(RETENTION_PURGES, rights.SubjectPurged)
-    def hear_rights(self, event: rights.SubjectPurged) -> None:
+    @listens_to(RETENTION_PURGES, retention.SubjectPurged)
+    def hear_rights(self, event: retention.SubjectPurged) -> None:
         """Retention itself has deleted exports, disclosures and tickets."""
         use_cases.hear_report(event, self.parts)
 

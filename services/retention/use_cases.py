@@ -15,7 +15,7 @@ from services.retention.domain.certificates import CERTIFICATE_KIND, certificate
 from services.retention.domain.purges import IDENTITY, PARTICIPANTS, Purge, PurgeState, Step
 from services.retention.domain.receipts import purge_of, receipt_of
 from services.retention.ports import RetentionParts, RetentionTransaction
-from shared.contracts import auth, imaging, payments, rights
+from shared.contracts import auth, imaging, payments
 from shared.contracts import retention as contract
 from shared.contracts.base import Event
 from shared.contracts.queues import RETENTION_PURGES
@@ -128,7 +128,7 @@ def hear_fence(event: auth.SubjectFenced, parts: RetentionParts) -> None:
 
 
 def hear_report(
-    event: imaging.SubjectPurged | payments.SubjectPurged | rights.SubjectPurged | auth.SubjectPurged,
+    event: imaging.SubjectPurged | payments.SubjectPurged | contract.SubjectPurged | auth.SubjectPurged,
     parts: RetentionParts,
 ) -> None:
     """A participant has deleted what it had; once all have, prove absence and certify."""

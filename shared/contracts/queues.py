@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import auth, imaging, payments, retention, rights
+from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Command, Event
 
 EVENTS_EXCHANGE = "pocketid.events"
@@ -58,13 +58,13 @@ RETENTION_PURGES = Listener(
         auth.ConsentWithdrawn,
         imaging.SubjectPurged,
         payments.SubjectPurged,
-        rights.SubjectPurged,
+        retention.SubjectPurged,
     ),
 )
 RETENTION_RIGHTS = Listener(
     "retention.rights", (retention.PurgeRequested, auth.SubjectDisclosed, payments.SubjectDisclosed)
 )
-EXPORTS = Listener("imaging.exports", commands=(rights.BuildExport,))
+EXPORTS = Listener("imaging.exports", commands=(retention.BuildExport,))
 MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
 MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))
 

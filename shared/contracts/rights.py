@@ -6,35 +6,9 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.base import Answer, Call, Command, Done, Event
+from shared.contracts.base import Answer, Call, Done
 from shared.contracts.disclosure_codes import Ground, Told
 from shared.contracts.feedback import TicketState
-
-# ---- events and commands
-
-
-class SubjectPurged(Event):
-    """Said by retention when a subject's exports, disclosures and tickets are deleted; counts say how many of each."""
-
-    type: ClassVar[str] = "retention.subject.purged.v1"
-    purge_id: UUID
-    counts: dict[str, int]
-
-
-class ExportReady(Event):
-    """Said by retention when an export can be downloaded."""
-
-    type: ClassVar[str] = "retention.export.ready.v1"
-    must_be_heard: ClassVar[bool] = False
-    export_id: UUID
-
-
-class BuildExport(Command):
-    """Build an export. Goes to ``imaging.exports``: workers hold the keys and the store."""
-
-    type: ClassVar[str] = "retention.export.build.v1"
-    export_id: UUID
-
 
 # ---- exports, as their subject sees them
 

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, Any] = {
     "revision": 3,
     "scopes": ["photo"],
     "kept": {"orders": 1},
+    "heir_id": "01980000-0000-7000-8000-0000000000ee",
     "export_id": "01980000-0000-7000-8000-0000000000ff",
     "recipient": "alipay",
     "what": ["order_number", "amount"],

@@ -76,6 +76,7 @@ class RightsWorld(World):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.trouble = Trouble()
+        self.tokens: dict[UUID, str] = {}
         self.keys = AuthKeys(self)
         store = watched(self.imaging.store, "store", self.trouble)
         self.builder = ExportParts(
@@ -89,7 +90,9 @@ class RightsWorld(World):
 
     def person(self, device: str, name: str = "Ada") -> UUID:
         """Somebody with a photo, a render, an order, a profile, a login and a session label."""
-        subject_id = self.auth.admit(device).subject_id
+        tokens = self.auth.admit(device)
+        subject_id = tokens.subject_id
+        self.tokens[subject_id] = tokens.access_token
         key = self.keys.key_of(subject_id)
         self.imaging.keys._keys[subject_id] = key
         owned = self.imaging.upload(subject_id, f"photo of {name}".encode())
@@ -127,9 +130,9 @@ class RightsWorld(World):
     def ask_export(self, subject_id: UUID, **more: Any) -> rights.ExportState:
         return exports.request_export(rights.RequestExport(subject_id=subject_id, **more), self.retention.rights)
 
-    def job(self, export: rights.ExportState) -> rights.BuildExport:
+    def job(self, export: rights.ExportState) -> retention.BuildExport:
         """The newest order to build it."""
-        return [j for j in self.retention.said(rights.BuildExport) if j.export_id == export.export_id][-1]
+        return [j for j in self.retention.said(retention.BuildExport) if j.export_id == export.export_id][-1]
 
     def build(self, export: rights.ExportState) -> None:
         build_export(self.job(export), self.builder)

@@ -36,7 +36,7 @@ from services.retention import use_cases as retention_cases
 from services.retention.adapters.memory import MemoryWitnesses, memory_retention
 from services.retention.ports import RetentionParts
 from services.retention.rights_ports import RightsParts
-from shared.contracts import Message, auth, imaging, payments, retention, rights
+from shared.contracts import Message, auth, imaging, payments, retention
 from shared.crypto import Keyring, seal
 from shared.crypto.signing import Signer
 from shared.kernel.errors import SubjectErased
@@ -236,8 +236,8 @@ class RetentionWorld:
         retention_cases.hear_report(event, self.parts)
         return event
 
-    def rights_reports(self, subject_id: UUID, purge_id: UUID) -> rights.SubjectPurged:
-        event = rights.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={})
+    def rights_reports(self, subject_id: UUID, purge_id: UUID) -> retention.SubjectPurged:
+        event = retention.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={})
         retention_cases.hear_report(event, self.parts)
         return event
 
@@ -394,7 +394,7 @@ class World:
             with contextlib.suppress(SubjectErased):
                 imaging_cases.hear_unlock(message, self.imaging.parts)
         elif isinstance(
-            message, (imaging.SubjectPurged, payments.SubjectPurged, rights.SubjectPurged, auth.SubjectPurged)
+            message, (imaging.SubjectPurged, payments.SubjectPurged, retention.SubjectPurged, auth.SubjectPurged)
         ):
             retention_cases.hear_report(message, self.retention.parts)
         elif isinstance(message, imaging.MattePhoto):

@@ -19,7 +19,7 @@ from services.imaging.exporting import record
 from services.imaging.exporting.archive import PART_BYTES, Archive
 from services.imaging.exporting.page import index_page
 from services.imaging.ports import SubjectKeys
-from shared.contracts import Call, consents, imaging, payments, rights
+from shared.contracts import Call, consents, imaging, payments, retention, rights
 from shared.crypto import DataKey, seal, unseal
 from shared.kernel.clock import Clock, rfc3339
 from shared.kernel.errors import Conflict, NotFound, PhotoRejected, SubjectErased
@@ -58,7 +58,7 @@ class ExportParts:
     part_bytes: int = PART_BYTES
 
 
-def build_export(job: rights.BuildExport, parts: ExportParts) -> None:
+def build_export(job: retention.BuildExport, parts: ExportParts) -> None:
     """Build it whole, or leave nothing. There is nothing to do for one that has ended, or whose subject has."""
     ids = {"subject_id": job.subject_id, "export_id": job.export_id}
     try:
@@ -86,7 +86,7 @@ def build_export(job: rights.BuildExport, parts: ExportParts) -> None:
         raise
 
 
-def fail_export(job: rights.BuildExport, parts: ExportParts) -> None:
+def fail_export(job: retention.BuildExport, parts: ExportParts) -> None:
     """The job is about to be buried."""
     parts.asker.ask(rights.FailExport(subject_id=job.subject_id, export_id=job.export_id))
 
@@ -94,7 +94,7 @@ def fail_export(job: rights.BuildExport, parts: ExportParts) -> None:
 class _Build:
     """One build of one export."""
 
-    def __init__(self, job: rights.BuildExport, attempt: int, parts: ExportParts) -> None:
+    def __init__(self, job: retention.BuildExport, attempt: int, parts: ExportParts) -> None:
         self._subject_id = job.subject_id
         self._export_id = job.export_id
         self._attempt = attempt

@@ -126,7 +126,7 @@ async def phone() -> AsyncIterator[Phone]:
     board = Switchboard(world)
     settings = GatewaySettings(
         amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
-        master_keys=f"m1:{KEY}", device_pepper=KEY, max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
+        master_keys=f"m1:{KEY}", device_pepper=KEY, notice_key=KEY, max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)
     access = Access(board)  # type: ignore[arg-type]

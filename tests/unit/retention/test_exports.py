@@ -10,7 +10,7 @@ import pytest
 from services.retention import exports
 from services.retention.domain import exports as rules
 from services.retention.domain.exports import MOVES, Export, ExportState
-from shared.contracts import rights
+from shared.contracts import retention, rights
 from shared.kernel.errors import Code, Conflict, NotFound, PocketError, SubjectErased, Unavailable
 from shared.kernel.ids import new_id
 from shared.storage.port import export_key
@@ -106,7 +106,7 @@ def test_one_export_is_under_way_at_a_time_and_asking_again_gives_that_one(world
     first, again = world.ask_export(ada), world.ask_export(ada)
     assert first == again
     assert world.ask_export(eve).export_id != first.export_id
-    assert len(world.retention.said(rights.BuildExport)) == 2
+    assert len(world.retention.said(retention.BuildExport)) == 2
 
 
 def test_a_day_has_so_many_exports_and_failed_ones_do_not_count(world: RightsWorld) -> None:
@@ -215,7 +215,7 @@ def test_a_purge_at_any_step_of_a_build_leaves_nothing_of_it(number: int) -> Non
     assert list(world.imaging.store.keys(f"{ada}/")) == []
     assert world.retention.work.state.exports == {}
     # Done before the purge, perhaps; never after.
-    told = [message for message in world.retention.work.messages() if isinstance(message, rights.ExportReady)]
+    told = [message for message in world.retention.work.messages() if isinstance(message, retention.ExportReady)]
     assert told == []
 
 
@@ -250,7 +250,7 @@ def test_a_build_nobody_hears_of_is_begun_again_and_given_up_after_five(world: R
     for attempt in range(rules.MOST_BUILDS):
         world.clock.forward(11 * 60)
         exports.look_after_exports(world.retention.rights)
-        assert len(world.retention.said(rights.BuildExport)) == attempt + 2
+        assert len(world.retention.said(retention.BuildExport)) == attempt + 2
         call = rights.BeginExport(subject_id=ada, export_id=export.export_id)
         exports.begin_export(call, world.retention.rights)
     world.clock.forward(11 * 60)
@@ -271,7 +271,7 @@ def test_a_finished_export_that_is_built_again_stays_as_it_is(world: RightsWorld
     finish = rights.FinishExport(subject_id=ada, export_id=export.export_id, attempt=1, bytes=9)
     exports.finish_export(finish, world.retention.rights)
     assert world.state(ada, export) == before
-    assert len(world.retention.said(rights.ExportReady)) == 1
+    assert len(world.retention.said(retention.ExportReady)) == 1
 
 
 # ---- the end
@@ -365,7 +365,7 @@ def test_a_purge_of_rights_that_dies_anywhere_goes_on_and_reports_once(world: Ri
         exports.purge_subject(event, world.retention.rights)
     exports.purge_subject(event, world.retention.rights)
     exports.purge_subject(event, world.retention.rights)
-    assert len(world.retention.said(rights.SubjectPurged)) == 1
+    assert len(world.retention.said(retention.SubjectPurged)) == 1
     assert not any(exports.count_subject(ada, world.retention.rights).values())
     assert world.export_objects(ada) == []
 
