@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import Any
 
-from services.imaging.exporting.words import KINDS, STYLE, WORDS
+from services.imaging.exporting.words import CODES, STYLE, WORDS
 
+CHINA = timezone(timedelta(hours=8))
 Rows = Iterable[tuple[str, Any]]
 Content = Mapping[str, Any]
 
@@ -30,9 +32,15 @@ def _half(content: Content, language: str) -> str:
     account, money = content["account"], content["payments"]
     parts = [
         f"<h1>{words['title']}</h1><p class=lead>{words['lead']}</p>",
-        _facts([(words["exported_at"], content["exported_at"]), *_who(account, words)]),
-        _table(words["logins"], words, ("provider", "linked_at", "name"), map(_login, account["logins"])),
-        f"<h2>{words['photos']}</h2>" + ("".join(_photo(p, words) for p in content["photos"]) or _none(words)),
+        _facts([(words["exported_at"], _time(content["exported_at"])), *_who(account, words, language)]),
+        _table(
+            words["logins"],
+            words,
+            ("provider", "linked_at", "name"),
+            (_login(login, language) for login in account["logins"]),
+        ),
+        f"<h2>{words['photos']}</h2>"
+        + ("".join(_photo(p, words, language) for p in content["photos"]) or _none(words)),
         _table(
             words["orders"],
             words,
@@ -44,7 +52,10 @@ def _half(content: Content, language: str) -> str:
             words["consents"],
             words,
             ("name", "version", "action", "at"),
-            ([c["name"], c["version"], words.get(c["action"], c["action"]), c["at"]] for c in account["consents"]),
+            (
+                [_code(c["name"], language), c["version"], words.get(c["action"], c["action"]), _time(c["at"])]
+                for c in account["consents"]
+            ),
         ),
         _table(
             words["disclosures"],
@@ -56,46 +67,51 @@ def _half(content: Content, language: str) -> str:
             words["feedback"],
             words,
             ("kind", "text", "answer", "deadline"),
-            (
-                [KINDS[language].get(t["kind"], t["kind"]), t["text"], t["answer"], t["deadline"]]
-                for t in content["feedback"]
-            ),
+            ([_code(t["kind"], language), t["text"], t["answer"], _time(t["deadline"])] for t in content["feedback"]),
         ),
         _table(
             words["sessions"],
             words,
             ("device", "created_at", "last_used_at"),
-            ([s["device"], s["created_at"], s["last_used_at"]] for s in account["sessions"]),
+            ([s["device"], _time(s["created_at"]), _time(s["last_used_at"])] for s in account["sessions"]),
         ),
         f"<p class=note>{words['note']}</p>",
     ]
     return "\n".join(parts)
 
 
-def _who(account: Content, words: Mapping[str, str]) -> list[tuple[str, Any]]:
+def _who(account: Content, words: Mapping[str, str], language: str) -> list[tuple[str, Any]]:
     me, profile = account["record"], account["profile"] or {}
     kind = words.get(me["kind"], me["kind"])
-    rows = [(words["subject_id"], me["subject_id"]), (words["kind"], kind), (words["created_at"], me["created_at"])]
-    for name, value in (("nickname", profile.get("nickname")), ("age_band", me["age_band"])):
+    rows = [
+        (words["subject_id"], me["subject_id"]),
+        (words["kind"], kind),
+        (words["created_at"], _time(me["created_at"])),
+    ]
+    for name, value in (("nickname", profile.get("nickname")), ("age_band", _code(me["age_band"], language))):
         rows += [(words[name], value)] if value else []
     return rows
 
 
-def _login(login: Content) -> list[Any]:
+def _login(login: Content, language: str) -> list[Any]:
     given = login["given_by_provider"] or {}
     named = [given.get(name) for name in ("nickname", "email", "external_id")]
-    return [login["provider"], login["linked_at"], " · ".join(str(name) for name in named if name)]
+    return [
+        _code(login["provider"], language),
+        _time(login["linked_at"]),
+        " · ".join(str(name) for name in named if name),
+    ]
 
 
-def _photo(photo: Content, words: Mapping[str, str]) -> str:
+def _photo(photo: Content, words: Mapping[str, str], language: str) -> str:
     pictures = [(words["original"], photo.get("original")), (words["cutout"], photo.get("cutout"))]
     for render in photo["renders"]:
         spec = render["facts"].get("spec") or ""
         label = words["render"] if "file" in render else words["preview"]
         pictures.append((f"{label} {spec}", render.get("file") or render.get("preview")))
     figures = "".join(_figure(label, path) for label, path in pictures if path)
-    facts = _facts([(words["photo_id"], photo["photo_id"]), (words["created_at"], photo["created_at"])])
-    state = _facts([(words["status"], photo["status"]), *_reasons(photo, words)])
+    facts = _facts([(words["photo_id"], photo["photo_id"]), (words["created_at"], _time(photo["created_at"]))])
+    state = _facts([(words["status"], _code(photo["status"], language)), *_reasons(photo, words)])
     return f"<article>{facts}{state}<div class=pictures>{figures}</div></article>"
 
 
@@ -111,16 +127,16 @@ def _figure(label: str, path: str) -> str:
 
 def _order(order: Content, language: str) -> list[Any]:
     money = [f"¥{order[name] / 100:.2f}" for name in ("amount", "refunded")]
-    return [order["name"][language], *money, order["status"], order["created_at"]]
+    return [order["name"][language], *money, _code(order["status"], language), _time(order["created_at"])]
 
 
 def _entitlements(left: Content, words: Mapping[str, str]) -> str:
     rows = [(words["credits"], left["credits"])]
-    return _facts([*rows, (words["pass_until"], left["pass_until"])] if left["pass_until"] else rows)
+    return _facts([*rows, (words["pass_until"], _time(left["pass_until"]))] if left["pass_until"] else rows)
 
 
 def _line(line: Content, language: str) -> list[Any]:
-    return [line["names"][language], ", ".join(line["told"][language]), line["why"][language], line["at"]]
+    return [line["names"][language], ", ".join(line["told"][language]), line["why"][language], _time(line["at"])]
 
 
 def _facts(rows: Rows) -> str:
@@ -140,3 +156,11 @@ def _cell(value: Any) -> str:
 
 def _none(words: Mapping[str, str]) -> str:
     return f"<p class=none>{words['none']}</p>"
+
+
+def _code(code: str | None, language: str) -> str | None:
+    return CODES[language].get(code, code) if code is not None else None
+
+
+def _time(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(CHINA):%Y-%m-%d %H:%M}"

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.imaging.domain.photos import analysis_identity, facts_identity
 from shared.contracts import consents, feedback, imaging, payments, rights
 from shared.crypto import DataKey, unseal
+from shared.kernel.clock import rfc3339
 from shared.kernel.personal import Secret
 
 FORMAT = "pocketid.export.v1"
@@ -74,7 +75,7 @@ def rights_record(portion: rights.RightsPortion, key_of: KeyOf) -> dict[str, Any
 
 def _login(subject_id: UUID, login: Any, key_of: KeyOf) -> dict[str, Any]:
     names = _opened(login.sealed, f"{subject_id}/identity/{login.provider}/names", key_of)
-    shown = {"provider": login.provider, "linked_at": login.linked_at.isoformat()}
+    shown = {"provider": login.provider, "linked_at": rfc3339(login.linked_at)}
     return {**shown, "given_by_provider": json.loads(names) if names is not None else None}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 WORDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "title": "我的数据 · 口袋证件照",
-        "lead": "这是口袋证件照保存的、关于您的全部数据。机器可读的完整内容在 data.json；照片在 photos 文件夹。打开本页不需要网络。",
+        "lead": "这是口袋证件照保存的、关于您的全部数据。机器可读的完整内容在 data.json；照片在 photos 文件夹。打开本页不需要网络。时间为北京时间。",
         "exported_at": "导出时间",
         "subject_id": "编号",
         "kind": "类型",
@@ -58,7 +58,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "title": "My data · Pocket ID Photo",
         "lead": (
             "This is all that Pocket ID Photo holds about you. data.json has the whole of it for machines; the pictures are"
-            " in the folder photos. This page needs no network."
+            " in the folder photos. This page needs no network. Times are China time (UTC+8)."
         ),
         "exported_at": "Exported at",
         "subject_id": "Id",
@@ -111,8 +111,40 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-KINDS: Mapping[str, Mapping[str, str]] = {
+CODES: Mapping[str, Mapping[str, str]] = {
     "zh": {
+        "wechat": "微信",
+        "alipay": "支付宝",
+        "apple": "Apple",
+        "weibo": "微博",
+        "huawei": "华为",
+        "qq": "QQ",
+        "under_14": "14 岁以下",
+        "14_to_17": "14 至 17 岁",
+        "adult": "成年",
+        "queued": "排队中",
+        "processing": "处理中",
+        "ready": "可用",
+        "rejected": "无法使用",
+        "failed": "处理失败",
+        "open": "待处理",
+        "closing": "关闭中",
+        "closed": "已关闭",
+        "paid": "已支付",
+        "returning": "退款中",
+        "refunded": "已退款",
+        "answered": "已答复",
+        "privacy": "隐私政策",
+        "terms": "用户协议",
+        "sdk-list": "第三方 SDK 清单",
+        "permissions": "权限说明",
+        "device_id": "设备标识",
+        "camera": "相机",
+        "storage": "存储",
+        "installed_apps": "已安装应用",
+        "personalised_messages": "个性化消息",
+        "partner_sharing": "与合作方共享",
+        "guardian": "监护人同意",
         "complaint": "投诉",
         "access": "查阅",
         "correction": "更正",
@@ -121,8 +153,24 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "security": "安全问题",
         "other": "其他",
     },
-    "en": {},
+    "en": {
+        "wechat": "WeChat",
+        "alipay": "Alipay",
+        "apple": "Apple",
+        "weibo": "Weibo",
+        "huawei": "Huawei",
+        "qq": "QQ",
+        "under_14": "under 14",
+        "14_to_17": "14 to 17",
+        "privacy": "privacy policy",
+        "sdk-list": "list of third-party SDKs",
+        "device_id": "device id",
+        "installed_apps": "installed apps",
+        "personalised_messages": "personalised messages",
+        "partner_sharing": "sharing with partners",
+    },
 }
+"""Codes in words; one that is not here is shown as it is."""
 
 STYLE = (
     ":root{color-scheme:light dark;--line:#d5dae1;--soft:#667}"
@@ -138,6 +186,6 @@ STYLE = (
     "figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}"
     "img{max-height:12rem;max-width:100%;border-radius:.3rem;background:#eceff3}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}"
-    "th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem .35rem 0;text-align:left;vertical-align:top}"
-    "th{color:var(--soft);font-weight:500}"
+    "th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem .35rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "th{color:var(--soft);font-weight:500}th,td:first-child{white-space:nowrap}"
 )
