@@ -30,47 +30,24 @@ def index_page(content: Content) -> str:
 def _half(content: Content, language: str) -> str:
     words = WORDS[language]
     account, money = content["account"], content["payments"]
+    photos = "".join(_photo(photo, words, language) for photo in content["photos"])
     parts = [
         f"<h1>{words['title']}</h1><p class=lead>{words['lead']}</p>",
         _facts([(words["exported_at"], _time(content["exported_at"])), *_who(account, words, language)]),
-        _table(
-            words["logins"],
-            words,
-            ("provider", "linked_at", "name"),
-            (_login(login, language) for login in account["logins"]),
+        _listed(
+            "logins", words, ("provider", "linked_at", "name"), (_login(one, language) for one in account["logins"])
         ),
-        f"<h2>{words['photos']}</h2>"
-        + ("".join(_photo(p, words, language) for p in content["photos"]) or _none(words)),
-        _table(
-            words["orders"],
+        f"<h2>{words['photos']}</h2>" + (photos or _none(words)),
+        _listed(
+            "orders",
             words,
             ("product", "amount", "refunded", "status", "created_at"),
             (_order(order, language) for order in money["orders"]),
         ),
         _entitlements(money["entitlements"], words),
-        _table(
-            words["consents"],
-            words,
-            ("name", "version", "action", "at"),
-            (
-                [_code(c["name"], language), c["version"], words.get(c["action"], c["action"]), _time(c["at"])]
-                for c in account["consents"]
-            ),
-        ),
-        _table(
-            words["disclosures"],
-            words,
-            ("who", "what", "why", "at"),
-            (_line(line, language) for line in content["disclosures"]),
-        ),
-        _table(
-            words["feedback"],
-            words,
-            ("kind", "text", "answer", "deadline"),
-            ([_code(t["kind"], language), t["text"], t["answer"], _time(t["deadline"])] for t in content["feedback"]),
-        ),
-        _table(
-            words["sessions"],
+        *_ledgers(content, language),
+        _listed(
+            "sessions",
             words,
             ("device", "created_at", "last_used_at"),
             ([s["device"], _time(s["created_at"]), _time(s["last_used_at"])] for s in account["sessions"]),
@@ -78,6 +55,28 @@ def _half(content: Content, language: str) -> str:
         f"<p class=note>{words['note']}</p>",
     ]
     return "\n".join(parts)
+
+
+def _ledgers(content: Content, language: str) -> list[str]:
+    """What was consented to, who was told what, what was asked of us."""
+    words = WORDS[language]
+    lines = (_line(line, language) for line in content["disclosures"])
+    consents = (_consent(line, language) for line in content["account"]["consents"])
+    tickets = (_ticket(ticket, language) for ticket in content["feedback"])
+    return [
+        _listed("consents", words, ("name", "version", "action", "at"), consents),
+        _listed("disclosures", words, ("who", "what", "why", "at"), lines),
+        _listed("feedback", words, ("kind", "text", "answer", "deadline"), tickets),
+    ]
+
+
+def _consent(line: Content, language: str) -> list[Any]:
+    action = WORDS[language].get(line["action"], line["action"])
+    return [_code(line["name"], language), line["version"], action, _time(line["at"])]
+
+
+def _ticket(ticket: Content, language: str) -> list[Any]:
+    return [_code(ticket["kind"], language), ticket["text"], ticket["answer"], _time(ticket["deadline"])]
 
 
 def _who(account: Content, words: Mapping[str, str], language: str) -> list[tuple[str, Any]]:
@@ -143,11 +142,11 @@ def _facts(rows: Rows) -> str:
     return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in rows) + "</dl>"
 
 
-def _table(title: str, words: Mapping[str, str], columns: tuple[str, ...], rows: Iterable[list[Any]]) -> str:
+def _listed(title: str, words: Mapping[str, str], columns: tuple[str, ...], rows: Iterable[list[Any]]) -> str:
     body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     head = "".join(f"<th>{words[column]}</th>" for column in columns)
     inside = f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    return f"<h2>{title}</h2>" + (inside if body else _none(words))
+    return f"<h2>{words[title]}</h2>" + (inside if body else _none(words))
 
 
 def _cell(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.imaging.adapters.keys import READING, AskedKeys
 from services.imaging.exporting.archive import PART_BYTES, Archive
 from services.imaging.exporting.page import index_page
 from services.imaging.exporting.words import CODES, WORDS
+from shared.contracts import auth
+from shared.crypto import Keyring, new_data_key
+from shared.crypto.subject_keys import KeyCache
+from shared.kernel.ids import new_id
+from shared.kernel.personal import Secret
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -128,3 +135,21 @@ def test_both_languages_have_the_same_words() -> None:
     """A page half in one language is none."""
     assert set(WORDS["zh"]) == set(WORDS["en"])
     assert set(CODES["en"]) <= set(CODES["zh"])
+
+
+def test_a_builder_asks_for_the_key_as_one_who_gives_people_their_own_data_back() -> None:
+    """Purpose ``read_own``: a withdrawn consent does not stand in the way; processing asks for its own purpose."""
+    asked: list[str] = []
+    subject_id, keyring = new_id(), Keyring({"m1": Secret(bytes(32))})
+    wrapped = keyring.wrap(new_data_key(), subject_id)
+
+    class Line:
+        def ask(self, call: auth.SubjectKey) -> auth.WrappedKey:
+            asked.append(call.purpose)
+            return auth.WrappedKey(wrapped=b64encode(wrapped).decode())
+
+    cache = KeyCache()
+    for keys in (AskedKeys(Line(), keyring, cache, READING), AskedKeys(Line(), keyring, cache)):  # type: ignore[arg-type]
+        keys.key_of(subject_id)
+        keys.key_of(subject_id)
+    assert asked == ["read_own", "process_photo"]
