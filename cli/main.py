@@ -25,6 +25,8 @@ COMMANDS = {
     "orders": "cli.order_commands",
     "policy": "cli.policy_commands",
     "keys": "cli.key_commands",
+    "disclosures": "cli.disclosure_commands",
+    "feedback": "cli.feedback_commands",
 }
 """Command: the module that has it, under the command's own name, as a function or as a Typer app."""
 

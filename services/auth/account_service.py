@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.auth import accounts as login_cases
-from services.auth import guardians, ledger, notices, policy_cases, profiles, proofs
+from services.auth import guardians, ledger, notices, policy_cases, profiles, proofs, rights
 from services.auth.ports import AuthParts
 from shared.contracts import accounts, auth, consents
 from shared.contracts.base import Done
@@ -94,6 +94,16 @@ class AccountEntryPoints:
     def guardianships(self, request: consents.Guardianships) -> consents.GuardianshipList:
         """A subject's guardianships."""
         return guardians.guardianships(request, self.parts)
+
+    @answers(consents.ExportSubject)
+    def export_subject(self, request: consents.ExportSubject) -> consents.AuthPortion:
+        """Auth's part of an export."""
+        return rights.export_subject(request, self.parts)
+
+    @answers(consents.HandOverTicketKey)
+    def hand_over_ticket_key(self, request: consents.HandOverTicketKey) -> consents.HandedKey:
+        """Operators: the key of one feedback ticket."""
+        return rights.hand_over_ticket_key(request, self.parts)
 
     @answers(auth.PolicyText)
     def policy_text(self, request: auth.PolicyText) -> auth.PolicyVersion:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.auth.disclosing import told_by_login, told_by_unlinking
 from services.auth.domain.consents import AgeBand, ConsentKind, Purpose
 from services.auth.domain.identities import Identity
 from services.auth.domain.subjects import Subject, SubjectState
@@ -58,6 +59,7 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
         if subject is None:
             age = age or _guests_age(request.guest_id, tx)
             subject = _new_account(identity, hashed, version, age, parts, tx)
+        told_by_login(subject.subject_id, identity.provider, handed, tx)
         tokens = issue_tokens(subject, new_id(), parts, tx, label=_label(handed, subject, parts))
         purge_id = _end_guest(request.guest_id, subject.subject_id, parts, tx) if request.guest_id else None
         answer = contract.SignedIn(**{**tokens.model_dump(), "created": created, "purge_id": purge_id})
@@ -89,6 +91,7 @@ def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.
             if any(held.provider == identity.provider for held in tx.identities(request.subject_id)):
                 raise PocketError("one a provider", code=Code.IDENTITY_EXISTS)
             _link(identity, hashed, subject, parts, tx)
+        told_by_login(request.subject_id, identity.provider, handed, tx)
         return _listed(request.subject_id, tx)
 
 
@@ -103,6 +106,7 @@ def unlink_identity(request: contract.UnlinkIdentity, parts: AuthParts) -> Done:
         if len(linked) == 1:
             raise PocketError("nobody could log in any more", code=Code.LAST_IDENTITY)
         withdraw(own, subject, parts, tx)
+        told_by_unlinking(own, tx)
         tx.remove_identity(own.identity_id)
     return Done()
 

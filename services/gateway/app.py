@@ -29,6 +29,7 @@ from services.gateway.routes import (
     photos,
     purges,
     renders,
+    rights,
 )
 from services.gateway.stream import Hub
 from shared.contracts import Message, auth
@@ -56,7 +57,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
-    for module in (guests, accounts, me, photos, renders, payments, purges, events, catalogue, capabilities):
+    for module in (guests, accounts, me, photos, renders, payments, purges, rights, events, catalogue, capabilities):
         app.include_router(module.router)
     app.middleware("http")(_observed)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))

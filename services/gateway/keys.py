@@ -35,3 +35,11 @@ class GatewayKeys:
     def seal_for(self, purpose: str, value: dict[str, Any]) -> str:
         """A value for auth's eyes only: what crosses a queue is sealed, also before there is a subject."""
         return b64encode(self._keyring.seal_for(purpose, json.dumps(value, ensure_ascii=False).encode())).decode()
+
+    def wrap(self, key: DataKey, ticket_id: UUID) -> bytes:
+        """The key of a ticket that was sent without a login, wrapped for that ticket."""
+        return self._keyring.wrap(key, ticket_id)
+
+    def unwrap(self, wrapped: bytes, ticket_id: UUID) -> DataKey:
+        """What :meth:`wrap` wrapped."""
+        return self._keyring.unwrap(wrapped, ticket_id)

@@ -37,6 +37,7 @@ HEARD: tuple[type[Message], ...] = (
     payments.OrderPaid,
     payments.OrderRefunded,
     retention.PurgeCompleted,
+    retention.ExportReady,
 )
 
 
@@ -109,6 +110,8 @@ def shown(message: Message) -> ServerEvent | None:
             fields["reasons"] = message.reasons
     elif isinstance(message, (payments.OrderPaid, payments.OrderRefunded)):
         fields |= message.model_dump(mode="json", exclude={"message_id", "at", "subject_id"})
+    elif isinstance(message, retention.ExportReady):
+        fields["export_id"] = str(message.export_id)
     elif isinstance(message, retention.PurgeCompleted):
         fields["purge_id"] = str(message.purge_id)
     else:

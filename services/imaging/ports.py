@@ -61,6 +61,9 @@ class ImagingTransaction(EveryTransaction, Protocol):
     def render(self, render_id: UUID) -> Render | None:
         """A render by id."""
 
+    def renders_of(self, photo_id: UUID) -> list[Render]:
+        """A photo's finished renders, oldest first."""
+
     def save_render(self, render: Render) -> None:
         """A render's new state and facts."""
 

@@ -55,6 +55,11 @@ class ImagingService:
         """One render."""
         return use_cases.get_render(request, self.parts)
 
+    @answers(imaging.ExportSubject)
+    def export_subject(self, request: imaging.ExportSubject) -> imaging.ImagingPortion:
+        """Imaging's part of an export."""
+        return use_cases.export_subject(request, self.parts)
+
     @answers(imaging.FindSpecs)
     def find_specs(self, request: imaging.FindSpecs) -> imaging.SpecList:
         """The spec catalogue."""

@@ -16,14 +16,13 @@ from shared.contracts.queues import IMAGING_PURGES, IMAGING_UNLOCKS, MATTE_FREE
 from shared.kernel.errors import NotFound, NotReady
 from shared.kernel.ids import milliseconds_of
 from shared.storage import subject_prefix
-from shared.storage.port import photo_prefix
+from shared.storage.port import is_export, photo_prefix
 
 PAGE_LIMIT = 200
 ALL_PHOTOS = 100_000
 """More than anybody has."""
 SWEEP_BATCH = 500
-ROOMS_OF_OTHERS = ("exports",)
-"""Second part of the keys that retention registers, not imaging."""
+EXPORT_PAGE = 50
 
 
 def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> contract.Registered:
@@ -71,6 +70,22 @@ def list_photos(request: contract.ListPhotos, parts: ImagingParts) -> contract.P
         photos = tx.photos_of(request.subject_id, limit + 1, request.cursor)
     more = photos[limit - 1].photo_id if len(photos) > limit else None
     return contract.PhotoPage(items=[shown(photo) for photo in photos[:limit]], next_cursor=more)
+
+
+def export_subject(request: contract.ExportSubject, parts: ImagingParts) -> contract.ImagingPortion:
+    """Imaging's part of an export, a page of photos with their renders at a time."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        photos = tx.photos_of(request.subject_id, EXPORT_PAGE + 1, request.cursor)
+        items = [
+            contract.PhotoPortion(
+                photo=shown(photo),
+                renders=[shown_render(r, photo, parts.unlock_policy) for r in tx.renders_of(photo.photo_id)],
+            )
+            for photo in photos[:EXPORT_PAGE]
+        ]
+    more = photos[EXPORT_PAGE - 1].photo_id if len(photos) > EXPORT_PAGE else None
+    return contract.ImagingPortion(items=items, next_cursor=more)
 
 
 def photo_news(request: contract.PhotoNews, parts: ImagingParts) -> contract.News:
@@ -194,13 +209,13 @@ def sweep_renders(parts: ImagingParts) -> int:
 def sweep_store(parts: ImagingParts) -> int:
     """Delete objects that no row knows: what a process that died between a fence and its clean-up left. How many.
 
-    Young photos are passed over: their upload may be under way. Their age is in their id.
+    Young photos are passed over: their upload may be under way. Their age is in their id. Exports are retention's.
     """
     oldest = (parts.clock() - parts.upload_grace).timestamp() * 1000
     swept = 0
     batch: list[str] = []
     for key in parts.store.keys(""):
-        if not _is_of_others(key) and _photo_milliseconds(key) < oldest:
+        if not is_export(key) and _photo_milliseconds(key) < oldest:
             batch.append(key)
         if len(batch) == SWEEP_BATCH:
             swept += _sweep_batch(batch, parts)
@@ -265,11 +280,6 @@ def _photo_milliseconds(key: str) -> int:
         return milliseconds_of(UUID(key.split("/")[1]))
     except (IndexError, ValueError):
         return 0
-
-
-def _is_of_others(key: str) -> bool:
-    """Whether another service registers what lies there, below the subject's prefix."""
-    return key.split("/")[1:2] in [[room] for room in ROOMS_OF_OTHERS]
 
 
 def _sweep_batch(keys: list[str], parts: ImagingParts) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.imaging.adapters.keys import AskedKeys
+from services.imaging.adapters.keys import READING, AskedKeys
 from services.imaging.adapters.postgres import PostgresImaging
+from services.imaging.exporting.builder import ExportParts
 from services.imaging.worker_cases import Cutout, Rendered, WorkerParts
 from services.imaging.worker_loop import Worker
 from shared.crypto import Keyring
@@ -51,6 +52,15 @@ class PipelineStudio:
         """Cut the persons out, in one inference."""
         return self._studio.matte(prepared)
 
+    def cutout_picture(self, cutout_bytes: bytes) -> bytes:
+        """A stored cutout as a PNG, half size."""
+        import cv2
+        import numpy as np
+
+        colours, alpha = self._cutouts.from_bytes(cutout_bytes).person(2)
+        picture = np.dstack([cv2.cvtColor(colours, cv2.COLOR_RGB2BGR), alpha])
+        return bytes(cv2.imencode(".png", picture)[1].tobytes())
+
     def order_of(self, order: dict[str, Any]) -> Any:
         """The order, understood."""
         return self._orders.parse(order)
@@ -64,15 +74,18 @@ def build(settings: WorkerSettings) -> Worker:
     """A worker with real parts."""
     url = settings.amqp_url.get_secret_value()
     database = Database(Secret(settings.imaging_dsn.get_secret_value()), max_connections=4)
+    asker, keyring, cache = PlainAsker(url, connections=3), Keyring(named_keys(settings.master_keys)), KeyCache()
+    store, studio = S3Store(settings), PipelineStudio(settings)
+    exports = ExportParts(asker, store, AskedKeys(asker, keyring, cache, READING), studio, utc_now)
     parts = WorkerParts(
         work=UnitOfWork(database, PostgresImaging, one_key(settings.tombstone_key)),
-        store=S3Store(settings),
-        keys=AskedKeys(PlainAsker(url, connections=2), Keyring(named_keys(settings.master_keys)), KeyCache()),
-        studio=PipelineStudio(settings),
+        store=store,
+        keys=AskedKeys(asker, keyring, cache),
+        studio=studio,
         clock=utc_now,
         unlock_policy=settings.unlock_policy,
     )
-    return Worker(Secret(url), settings.worker_batch, parts, settings.worker_max_rss_mb)
+    return Worker(Secret(url), settings.worker_batch, parts, exports, settings.worker_max_rss_mb)
 
 
 def main() -> None:

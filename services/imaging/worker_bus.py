@@ -1,7 +1,7 @@
 """The worker's end of the bus: one pika connection on its own thread, so that heartbeats flow while pixels are worked on.
 
-Jobs come from ``imaging.matte.paid`` and ``imaging.matte.free`` (prefetch = one batch each), render calls from
-``imaging.render``. Work happens on other threads; they settle messages through ``add_callback_threadsafe``.
+Jobs come from ``imaging.matte.paid`` and ``imaging.matte.free`` (prefetch = one batch each), exports from
+``imaging.exports`` (one at a time), render calls from ``imaging.render``. Work happens on other threads; they settle messages through ``add_callback_threadsafe``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from shared.contracts.base import CONTENT_TYPE
 from shared.contracts.queues import (
     DEAD_EXCHANGE,
     EVENTS_EXCHANGE,
+    EXPORTS,
     MATTE_FREE,
     MATTE_PAID,
     RENDER_QUEUE,
@@ -56,12 +57,18 @@ class WorkerBus:
     """Connects, consumes, settles, and connects again, until told to stop."""
 
     def __init__(
-        self, url: Secret[str], batch: int, on_job: Callable[[Delivery], None], on_render: Callable[[Delivery], None]
+        self,
+        url: Secret[str],
+        batch: int,
+        on_job: Callable[[Delivery], None],
+        on_render: Callable[[Delivery], None],
+        on_export: Callable[[Delivery], None],
     ) -> None:
         self._url = url
         self._batch = batch
         self._on_job = on_job
         self._on_render = on_render
+        self._on_export = on_export
         self._epoch = 0
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
@@ -120,12 +127,14 @@ class WorkerBus:
         self._connection = pika.BlockingConnection(parameters)
         self._epoch += 1
         channel = self._channel = self._connection.channel()
-        declare(channel, (MATTE_PAID, MATTE_FREE))
+        declare(channel, (MATTE_PAID, MATTE_FREE, EXPORTS))
         channel.queue_declare(RENDER_QUEUE, durable=True)
         channel.confirm_delivery()
         channel.basic_qos(prefetch_count=self._batch)
         for listener in (MATTE_PAID, MATTE_FREE):
             channel.basic_consume(listener.queue, self._receiver(listener, self._on_job))
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(EXPORTS.queue, self._receiver(EXPORTS, self._on_export))
         channel.basic_qos(prefetch_count=RENDER_PREFETCH)
         channel.basic_consume(RENDER_QUEUE, self._receiver(None, self._on_render))
         self.consuming = True

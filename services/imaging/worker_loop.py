@@ -1,6 +1,7 @@
 """The worker's loop: takes matting jobs and render calls, works, settles each.
 
-Three threads: the bus (heartbeats, settling), matting (batched inference), rendering (fast, never behind a matting job).
+Four threads: the bus (heartbeats, settling), matting (batched inference), rendering (fast, never behind a matting job),
+exporting (slow, never before anything).
 Drains on SIGTERM, and by itself when its memory passes the ceiling (ONNX Runtime never returns its arena).
 """
 
@@ -18,10 +19,12 @@ from typing import Any
 import psutil
 
 from services.imaging import worker_cases as cases
+from services.imaging.exporting.builder import ExportParts, build_export, fail_export
 from services.imaging.worker_bus import Delivery, WorkerBus
 from shared.contracts.base import UndecodableMessage, decode
 from shared.contracts.imaging import MakeRender, MattePhoto
-from shared.contracts.queues import DELIVERY_LIMIT, MATTE_PAID
+from shared.contracts.queues import DELIVERY_LIMIT, EXPORTS, MATTE_PAID
+from shared.contracts.retention import BuildExport
 from shared.kernel import log
 from shared.kernel.errors import PocketError
 from shared.kernel.personal import Secret
@@ -45,19 +48,29 @@ class _Waiting:
 class Worker:
     """Moves deliveries from the bus through the cases, and settles each."""
 
-    def __init__(self, url: Secret[str], batch: int, parts: cases.WorkerParts, max_rss_mb: int = 1024) -> None:
+    def __init__(
+        self,
+        url: Secret[str],
+        batch: int,
+        parts: cases.WorkerParts,
+        exports: ExportParts,
+        max_rss_mb: int = 1024,
+    ) -> None:
         self.parts = parts
-        self.bus = WorkerBus(url, batch, self._take_job, self._take_render)
+        self.exports = exports
+        self.bus = WorkerBus(url, batch, self._take_job, self._take_render, self._take_export)
         self._batch = batch
         self._max_rss = max_rss_mb * 1024 * 1024
         self._policy = DeliveryPolicy()
         self._jobs: queue.PriorityQueue[_Waiting] = queue.PriorityQueue()
         self._renders: queue.Queue[Delivery | None] = queue.Queue()
+        self._exports: queue.Queue[Delivery | None] = queue.Queue()
         self._arrivals = 0
         self._draining = threading.Event()
         self._threads = [
             threading.Thread(target=self._matting, name="matting", daemon=True),
             threading.Thread(target=self._rendering, name="rendering", daemon=True),
+            threading.Thread(target=self._exporting, name="exporting", daemon=True),
         ]
 
     def run(self) -> None:
@@ -75,6 +88,7 @@ class Worker:
             self.bus.stop_consuming()
             self._jobs.put(_Waiting((2, 0)))
             self._renders.put(None)
+            self._exports.put(None)
             threading.Thread(target=self._stop_when_idle, name="draining", daemon=True).start()
 
     def check(self) -> None:
@@ -96,6 +110,9 @@ class Worker:
 
     def _take_render(self, delivery: Delivery) -> None:
         self._renders.put(delivery)
+
+    def _take_export(self, delivery: Delivery) -> None:
+        self._exports.put(delivery)
 
     # ---- matting
 
@@ -174,7 +191,10 @@ class Worker:
 
     def _show_failure(self, delivery: Delivery) -> None:
         try:
-            cases.fail_job(_job_of(delivery), self.parts)
+            if delivery.listener is EXPORTS:
+                fail_export(_export_of(delivery), self.exports)
+            else:
+                cases.fail_job(_job_of(delivery), self.parts)
         except Exception as error:  # noqa: BLE001 - the burial itself must go on; the operator finds the job among the dead
             logger.error("failure not shown", error=type(error).__name__)
 
@@ -205,6 +225,22 @@ class Worker:
         metrics.CALL_SECONDS.labels("render").observe(time.monotonic() - started)
         self.bus.reply(delivery, wire.encode_reply(result, failure))
 
+    # ---- exporting
+
+    def _exporting(self) -> None:
+        while True:
+            delivery = self._exports.get()
+            if delivery is None:
+                return
+            self._guarded(delivery, partial(self._export, delivery))
+            self._look_at_memory()
+
+    def _export(self, delivery: Delivery) -> None:
+        if delivery.deliveries >= LAST_DELIVERIES:
+            raise UndecodableMessage("this export has killed too many workers")
+        with tracing.span("imaging.export", decode(delivery.body)[1]):
+            build_export(_export_of(delivery), self.exports)
+
     def _look_at_memory(self) -> None:
         rss = psutil.Process().memory_info().rss
         metrics.WORKER_RSS.set(rss)
@@ -217,4 +253,11 @@ def _job_of(delivery: Delivery) -> MattePhoto:
     job, _ = decode(delivery.body)
     if not isinstance(job, MattePhoto):
         raise UndecodableMessage("not a matting job")
+    return job
+
+
+def _export_of(delivery: Delivery) -> BuildExport:
+    job, _ = decode(delivery.body)
+    if not isinstance(job, BuildExport):
+        raise UndecodableMessage("not an export")
     return job

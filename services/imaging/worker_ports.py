@@ -63,6 +63,9 @@ class Studio(Protocol):
     def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
         """Cut the persons out, in one inference."""
 
+    def cutout_picture(self, cutout_bytes: bytes) -> bytes:
+        """A stored cutout as a picture that anybody can open (PNG, half size), for an export."""
+
     def order_of(self, order: dict[str, Any]) -> Any:
         """The order, understood; raises a coded error for one that makes no sense."""
 

@@ -58,6 +58,14 @@ def entitlements(request: contract.Entitlements, parts: PaymentsParts) -> contra
     )
 
 
+def unlocked_photos(subject_id: UUID, tx: PaymentsTransaction) -> list[contract.UnlockedPhoto]:
+    """What of each of the subject's photos may be downloaded."""
+    by_photo: dict[UUID, list[Unlock]] = {}
+    for unlock in tx.unlocks_of(subject_id):
+        by_photo.setdefault(unlock.photo_id, []).append(unlock)
+    return [contract.UnlockedPhoto(photo_id=photo, scopes=rules.scopes_of(own)) for photo, own in by_photo.items()]
+
+
 def is_unlocked_already(order: Order, tx: PaymentsTransaction) -> bool:
     """Whether an order would buy what its subject has."""
     if order.subject_id is None or order.photo_id is None:

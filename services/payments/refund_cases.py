@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.payments.disclosing import REFUNDING, told_alipay
 from services.payments.domain import ledger
 from services.payments.domain import orders as order_rules
 from services.payments.domain import refunds as rules
@@ -87,6 +88,7 @@ def promise_refund(
     if ends and now - max(ends) < rules.PAUSE:
         refund = replace(refund, next_look_at=max(ends) + rules.PAUSE)
     tx.add_refund(refund)
+    told_alipay(order, REFUNDING, tx)
     if order.state is OrderState.PAID:
         tx.add_entry(ledger.refund_promised(refund, now))
     logger.info("refund promised", order_id=order.order_id, refund_id=refund.refund_id, cause=cause, amount=amount)

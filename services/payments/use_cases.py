@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
+from services.payments.disclosing import OPENING, told_alipay
 from services.payments.domain import orders as rules
 from services.payments.domain.orders import Order, OrderState
 from services.payments.domain.products import Product
 from services.payments.domain.refunds import Refund
 from services.payments.domain.trades import Failure, Unknown
-from services.payments.entitlement_cases import is_unlocked_for
+from services.payments.entitlement_cases import entitlements, is_unlocked_for, unlocked_photos
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from shared.contracts import bookkeeping
@@ -26,6 +27,8 @@ from shared.telemetry import metrics
 logger = log.get_logger("payments")
 PAGE_LIMIT = 200
 OPERATORS_LIMIT = 1000
+EXPORT_AT_MOST = 5000
+"""More orders than anybody has."""
 
 
 def list_products(parts: PaymentsParts) -> contract.ProductList:
@@ -54,6 +57,7 @@ def open_order(request: contract.OpenOrder, parts: PaymentsParts) -> contract.Or
                 new_id(), request.subject_id, product, request.channel, photo_id, now, parts.order_life
             )
             tx.add_order(order)
+            told_alipay(order, OPENING, tx)
             _remember(request, order, tx)
             metrics.ORDERS.labels(order.state).inc()
     if order.state is OrderState.OPEN and order.pay is None:
@@ -83,6 +87,18 @@ def list_orders(request: contract.ListOrders, parts: PaymentsParts) -> contract.
         items = [shown(order, tx.refunds_of(order.order_id), parts) for order in orders[:limit]]
     more = orders[limit - 1].order_id if len(orders) > limit else None
     return contract.OrderPage(items=items, next_cursor=more)
+
+
+def export_subject(request: contract.ExportSubject, parts: PaymentsParts) -> contract.PaymentsPortion:
+    """Payments' part of an export: all orders, without what one pays by."""
+    with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
+        orders = tx.orders_of(request.subject_id, EXPORT_AT_MOST, None)
+        items = [shown(order, tx.refunds_of(order.order_id), parts) for order in orders]
+        unlocked = unlocked_photos(request.subject_id, tx)
+    left = entitlements(contract.Entitlements(subject_id=request.subject_id), parts)
+    bare = [order.model_copy(update={"pay": None}) for order in items]
+    return contract.PaymentsPortion(orders=bare, unlocked=unlocked, entitlements=left)
 
 
 def order_news(request: contract.OrderNews, parts: PaymentsParts) -> contract.OrderPage:

@@ -7,6 +7,7 @@ from nameko.timer import timer
 from services.retention import use_cases
 from services.retention.audit_service import AuditEntryPoints
 from services.retention.ports import RetentionParts
+from services.retention.rights_service import RightsEntryPoints
 from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.queues import RETENTION_PURGES
 from shared.host.answering import answers
@@ -14,7 +15,7 @@ from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
 
 
-class RetentionService(AuditEntryPoints):
+class RetentionService(AuditEntryPoints, RightsEntryPoints):
     """Makes data go away, and proves that it is gone."""
 
     name = "retention"
@@ -78,6 +79,11 @@ class RetentionService(AuditEntryPoints):
     @listens_to(RETENTION_PURGES, payments.SubjectPurged)
     def hear_payments(self, event: payments.SubjectPurged) -> None:
         """Payments no longer knows whose the orders were."""
+        use_cases.hear_report(event, self.parts)
+
+    @listens_to(RETENTION_PURGES, retention.SubjectPurged)
+    def hear_rights(self, event: retention.SubjectPurged) -> None:
+        """Retention itself has deleted exports, disclosures and tickets."""
         use_cases.hear_report(event, self.parts)
 
     @listens_to(RETENTION_PURGES, auth.SubjectPurged)

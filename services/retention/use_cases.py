@@ -130,7 +130,8 @@ def hear_fence(event: auth.SubjectFenced, parts: RetentionParts) -> None:
 
 
 def hear_report(
-    event: imaging.SubjectPurged | payments.SubjectPurged | auth.SubjectPurged, parts: RetentionParts
+    event: imaging.SubjectPurged | payments.SubjectPurged | contract.SubjectPurged | auth.SubjectPurged,
+    parts: RetentionParts,
 ) -> None:
     """A participant has deleted what it had; once all have, prove absence and certify."""
     participant = event.type.split(".", 1)[0]

@@ -1,6 +1,16 @@
 """Every event, command and call, declared once and grouped by who says it: ids and facts, never a face or a name."""
 
-from shared.contracts import accounts, auth, bookkeeping, consents, imaging, payments, retention
+from shared.contracts import (
+    accounts,
+    auth,
+    bookkeeping,
+    consents,
+    feedback,
+    imaging,
+    payments,
+    retention,
+    rights,
+)
 from shared.contracts.base import Call, Command, Event, Message, decode, encode, known_types
 from shared.contracts.queues import LISTENERS, Listener
 
@@ -17,8 +27,10 @@ __all__ = [
     "consents",
     "decode",
     "encode",
+    "feedback",
     "imaging",
     "known_types",
     "payments",
     "retention",
+    "rights",
 ]

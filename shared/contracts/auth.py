@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.base import Answer, Call, Done, Event
+from shared.contracts.disclosure_codes import Ground, Told
 
 # ---- events
 
@@ -67,6 +68,15 @@ class SessionRevoked(Event):
     type: ClassVar[str] = "auth.session.revoked.v1"
     must_be_heard: ClassVar[bool] = False
     session_id: UUID
+
+
+class SubjectDisclosed(Event):
+    """Said by auth when a login provider was told something of a subject's: goes into its disclosure ledger."""
+
+    type: ClassVar[str] = "auth.subject.disclosed.v1"
+    recipient: str
+    what: list[Told]
+    ground: Ground
 
 
 Purpose = Literal["process_photo", "read_own", "keep_profile"]

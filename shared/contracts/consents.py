@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from shared.contracts.accounts import IdentityList, ProfileState, SessionList
+from shared.contracts.auth import Me
 from shared.contracts.base import Answer, Call
 
 # ---- consents and guardians
@@ -156,3 +158,44 @@ class RewrapKeys(Call[Rewrapped]):
     method: ClassVar[str] = "rewrap_keys"
     answer: ClassVar[type[Answer]] = Rewrapped
     limit: int = 500
+
+
+# ---- a person's rights
+
+
+class AuthPortion(Answer):
+    """Auth's part of an export: names, profile and labels are sealed under the subject's key."""
+
+    me: Me
+    profile: ProfileState
+    identities: IdentityList
+    sessions: SessionList
+    consents: ConsentLedger
+    guardianships: GuardianshipList
+
+
+class ExportSubject(Call[AuthPortion]):
+    """All that auth has of a subject and may say: no token, no hash."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "export_subject"
+    answer: ClassVar[type[Answer]] = AuthPortion
+    subject_id: UUID
+
+
+class HandedKey(Answer):
+    """A ticket's key, sealed to the public key that was given (base64)."""
+
+    handed: str
+
+
+class HandOverTicketKey(Call[HandedKey]):
+    """For operators: the key of one feedback ticket, sealed to a key that exists for one command. Written to the log."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "hand_over_ticket_key"
+    answer: ClassVar[type[Answer]] = HandedKey
+    ticket_id: UUID
+    subject_id: UUID | None = None
+    sealed_key: str
+    public_key: str

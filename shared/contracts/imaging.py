@@ -193,6 +193,30 @@ class MakeRender(Call[RenderState]):
     fingerprint: str = ""
 
 
+class PhotoPortion(Answer):
+    """One photo in an export, and its finished renders."""
+
+    photo: PhotoState
+    renders: list[RenderState]
+
+
+class ImagingPortion(Answer):
+    """Imaging's part of an export, a page of it; analysis and facts are sealed under the subject's key."""
+
+    items: list[PhotoPortion]
+    next_cursor: UUID | None = None
+
+
+class ExportSubject(Call[ImagingPortion]):
+    """All that imaging has of a subject, newest photo first."""
+
+    service: ClassVar[str] = "imaging"
+    method: ClassVar[str] = "export_subject"
+    answer: ClassVar[type[Answer]] = ImagingPortion
+    subject_id: UUID
+    cursor: UUID | None = None
+
+
 class SpecList(Answer):
     """Entries of the spec catalogue, each as the HTTP interface shows it."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.contracts.auth import Count, SubjectPage
 from shared.contracts.base import Answer, Call, Event
+from shared.contracts.disclosure_codes import Ground, Told
 
 Channel = Literal["app", "wap", "page", "qr"]
 
@@ -63,6 +64,16 @@ class SubjectPurged(Event):
     purge_id: UUID
     counts: dict[str, int]
     kept: dict[str, int]
+
+
+class SubjectDisclosed(Event):
+    """Said by payments when Alipay was told something of a subject's: goes into its disclosure ledger."""
+
+    type: ClassVar[str] = "payments.subject.disclosed.v1"
+    recipient: str
+    what: list[Told]
+    ground: Ground
+    order_id: UUID
 
 
 # ---- products and orders
@@ -266,6 +277,23 @@ class Entitlements(Call[EntitlementList]):
     service: ClassVar[str] = "payments"
     method: ClassVar[str] = "entitlements"
     answer: ClassVar[type[Answer]] = EntitlementList
+    subject_id: UUID
+
+
+class PaymentsPortion(Answer):
+    """Payments' part of an export: every order with its refunds, what is unlocked, what may still be unlocked."""
+
+    orders: list[OrderState]
+    unlocked: list[UnlockedPhoto]
+    entitlements: EntitlementList
+
+
+class ExportSubject(Call[PaymentsPortion]):
+    """All that payments has of a subject."""
+
+    service: ClassVar[str] = "payments"
+    method: ClassVar[str] = "export_subject"
+    answer: ClassVar[type[Answer]] = PaymentsPortion
     subject_id: UUID
 
 

@@ -58,8 +58,13 @@ RETENTION_PURGES = Listener(
         auth.ConsentWithdrawn,
         imaging.SubjectPurged,
         payments.SubjectPurged,
+        retention.SubjectPurged,
     ),
 )
+RETENTION_RIGHTS = Listener(
+    "retention.rights", (retention.PurgeRequested, auth.SubjectDisclosed, payments.SubjectDisclosed)
+)
+EXPORTS = Listener("imaging.exports", commands=(retention.BuildExport,))
 MATTE_PAID = Listener("imaging.matte.paid", commands=(imaging.MattePhoto,))
 MATTE_FREE = Listener("imaging.matte.free", commands=(imaging.MattePhoto,))
 
@@ -69,6 +74,8 @@ LISTENERS: tuple[Listener, ...] = (
     IMAGING_UNLOCKS,
     PAYMENTS_PURGES,
     RETENTION_PURGES,
+    RETENTION_RIGHTS,
+    EXPORTS,
     MATTE_PAID,
     MATTE_FREE,
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.contracts.base import Answer, Call, Event
+from shared.contracts.base import Answer, Call, Command, Event
 
 # ---- events
 
@@ -34,6 +34,29 @@ class PurgeCompleted(Event):
     type: ClassVar[str] = "retention.purge.completed.v1"
     must_be_heard: ClassVar[bool] = False
     purge_id: UUID
+
+
+class SubjectPurged(Event):
+    """Said by retention when a subject's exports, disclosures and tickets are deleted; counts say how many of each."""
+
+    type: ClassVar[str] = "retention.subject.purged.v1"
+    purge_id: UUID
+    counts: dict[str, int]
+
+
+class ExportReady(Event):
+    """Said by retention when an export can be downloaded."""
+
+    type: ClassVar[str] = "retention.export.ready.v1"
+    must_be_heard: ClassVar[bool] = False
+    export_id: UUID
+
+
+class BuildExport(Command):
+    """Build an export. Goes to ``imaging.exports``: workers hold the keys and the store."""
+
+    type: ClassVar[str] = "retention.export.build.v1"
+    export_id: UUID
 
 
 # ---- calls

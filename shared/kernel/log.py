@@ -77,6 +77,9 @@ ALLOWED = frozenset(
         "pid",
         "to",
         "stack",
+        "export_id",
+        "ticket_id",
+        "ground",
     ]
 )
 

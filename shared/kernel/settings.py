@@ -174,6 +174,10 @@ class RetentionSettings(BrokerSettings, StoreSettings, TombstoneSettings):
     second_look_seconds: Annotated[int, Field(ge=1)] = Field(
         300, description="pause between a certificate and the second look at whether it is still true"
     )
+    export_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(
+        24, description="how long an export can be downloaded"
+    )
+    exports_per_day: Annotated[int, Field(ge=1)] = Field(3, description="exports a day for one subject")
     purge_deadline_seconds: Annotated[int, Field(ge=5)] = Field(
         900, description="a purge not completed by then is `stuck`, with an alert"
     )
@@ -264,6 +268,7 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings, NoticeKe
     rate_guests_per_device: Annotated[int, Field(ge=1)] = Field(30, description="new guests an hour from one device")
     rate_logins_per_address: Annotated[int, Field(ge=1)] = Field(300, description="logins an hour from one address")
     rate_guests_per_address: Annotated[int, Field(ge=1)] = Field(600, description="new guests an hour from one address")
+    rate_feedback_per_address: Annotated[int, Field(ge=1)] = Field(30, description="feedback an hour from one address")
     sse_heartbeat_seconds: Annotated[float, Field(gt=0)] = Field(15.0, description="pause between two SSE comments")
 
     @field_validator("device_pepper")

@@ -45,6 +45,20 @@ def object_key(subject_id: UUID, photo_id: UUID, kind: str) -> str:
     return f"{subject_id}/{photo_id}/{kind}"
 
 
+EXPORT_KIND = "export-"
+"""Begins the kinds of an export's objects: they are retention's, in imaging's neighbourhood."""
+
+
+def export_key(subject_id: UUID, export_id: UUID, attempt: int, part: int) -> str:
+    """``<subject>/<export>/export-<attempt>-<part>``: one part of one build of an export."""
+    return object_key(subject_id, export_id, f"{EXPORT_KIND}{attempt}-{part:05d}")
+
+
+def is_export(key: str) -> bool:
+    """Whether a key is of an export."""
+    return key.rsplit("/", 1)[-1].startswith(EXPORT_KIND)
+
+
 def subject_prefix(subject_id: UUID) -> str:
     """The prefix that holds everything a subject has."""
     return f"{subject_id}/"

@@ -43,3 +43,9 @@ REFUNDS_IN_TROUBLE = Gauge("pocketid_refunds_in_trouble", "Refunds that Alipay r
 OLDEST_REFUND = Gauge("pocketid_refund_oldest_seconds", "Age of the oldest refund that is not done")
 DIFFERENCES = Gauge("pocketid_bill_differences", "Open differences between bills and books: each one needs an operator")
 LEDGER_FAULTS = Gauge("pocketid_ledger_faults", "Things wrong with the books: must be 0")
+EXPORTS = Counter("pocketid_exports_total", "Exports by how they ended", ("end",))
+EXPORT_SECONDS = Histogram("pocketid_export_seconds", "Time to build an export", buckets=SLOW)
+FEEDBACK = Counter("pocketid_feedback_total", "Feedback that came in, by kind", ("kind",))
+FEEDBACK_OVERDUE = Gauge(
+    "pocketid_feedback_overdue", "Open tickets past their legal deadline: each one needs an operator"
+)

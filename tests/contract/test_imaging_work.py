@@ -221,3 +221,17 @@ def test_every_table_of_imaging_is_known_to_the_one_who_deletes(real_imaging: Bo
             "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'subject_id'"
         ).fetchall()
     assert {name for (name,) in found} == {"photos", "objects", "renders", "idempotency"}
+
+
+def test_a_photos_renders_are_listed_once_they_are_finished(imaging: Both) -> None:
+    """Oldest first; one in the making, and another photo's, are not among them."""
+    with imaging.work.begin() as tx:
+        photo, other = plant(tx, new_id()), plant(tx, new_id())
+        made = [Render(new_id(), photo.photo_id, photo.subject_id, True, NOW, facts=b"f") for _ in range(2)]
+        making = Render(new_id(), photo.photo_id, photo.subject_id, False, NOW)
+        others = Render(new_id(), other.photo_id, other.subject_id, True, NOW, facts=b"f")
+        for render in (made[1], making, others, made[0]):
+            tx.add_render(render)
+            tx.save_render(render)
+        assert tx.renders_of(photo.photo_id) == sorted(made, key=lambda render: render.render_id)
+        assert tx.renders_of(new_id()) == []

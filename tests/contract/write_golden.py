@@ -14,10 +14,12 @@ from shared.contracts import (
     auth,
     bookkeeping,
     consents,
+    feedback,
     imaging,
     known_types,
     payments,
     retention,
+    rights,
 )
 from shared.contracts.base import Call, encode
 
@@ -44,6 +46,11 @@ EXAMPLES: dict[str, Any] = {
     "revision": 3,
     "scopes": ["photo"],
     "kept": {"orders": 1},
+    "heir_id": "01980000-0000-7000-8000-0000000000ee",
+    "export_id": "01980000-0000-7000-8000-0000000000ff",
+    "recipient": "alipay",
+    "what": ["order_number", "amount"],
+    "ground": "necessary_service",
 }
 """One fixed value a field; a new field of a new message needs one here."""
 
@@ -58,7 +65,7 @@ def calls() -> dict[str, type[Call[Any]]]:
     """Every declared call, by ``service.method``."""
     declared = [
         kind
-        for module in (auth, accounts, bookkeeping, consents, imaging, payments, retention)
+        for module in (auth, accounts, bookkeeping, consents, imaging, payments, retention, rights, feedback)
         for kind in vars(module).values()
         if _is_call(kind)
     ]

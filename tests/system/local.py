@@ -42,11 +42,12 @@ class LocalSystem:
         self._pool.clear()
         self.pocketid("down")
 
-    def pocketid(self, *arguments: str, expect: int = 0) -> str:
-        """Run the command as an operator would; its output."""
+    def pocketid(self, *arguments: str, expect: int = 0, said: str | None = None) -> str:
+        """Run the command as an operator would (who may have ``said`` something on its standard input); its output."""
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *arguments],
             env=self.environment,
+            input=said,
             capture_output=True,
             text=True,
             timeout=180,

@@ -25,6 +25,7 @@ from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
 from services.imaging.worker_cases import Void, WorkerParts
 from services.payments import erasure_cases
+from services.retention import exports as retention_exports
 from services.retention import use_cases as retention_cases
 from shared.contracts import LISTENERS, Message, auth, imaging, payments, retention
 from shared.contracts.queues import MATTE_FREE, MATTE_PAID
@@ -167,6 +168,12 @@ class Dice:
             },
             ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(
                 m, world.payments.parts
+            ),
+            ("retention.rights", retention.PurgeRequested): lambda m: retention_exports.purge_subject(
+                m, world.retention.rights
+            ),
+            ("retention.purges", retention.SubjectPurged): lambda m: retention_cases.hear_report(
+                m, world.retention.parts
             ),
             ("retention.purges", payments.SubjectPurged): lambda m: retention_cases.hear_report(
                 m, world.retention.parts

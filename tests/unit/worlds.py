@@ -30,9 +30,12 @@ from services.payments.domain.ledger import faults_of
 from services.payments.domain.orders import Order
 from services.payments.domain.trades import Merchant
 from services.payments.ports import PaymentsParts
+from services.retention import disclosures as retention_disclosures
+from services.retention import exports as retention_exports
 from services.retention import use_cases as retention_cases
 from services.retention.adapters.memory import MemoryDeadLetters, MemoryWitnesses, memory_retention
 from services.retention.ports import RetentionParts
+from services.retention.rights_ports import RightsParts
 from shared.contracts import Message, auth, imaging, payments, retention
 from shared.crypto import Keyring, seal
 from shared.crypto.signing import Signer
@@ -204,6 +207,7 @@ class RetentionWorld:
         self.left: dict[str, dict[str, int]] = {
             "imaging": {"photos": 0},
             "payments": {"orders": 0},
+            "retention": {"exports": 0},
             "auth": {"subjects": 0},
         }
         counters = {name: self._counter(name) for name in self.left}
@@ -211,6 +215,7 @@ class RetentionWorld:
         self.signer = Signer({"c1": secret_bytes()})
         self.dead_letters = MemoryDeadLetters()
         store_seen = watched(self.store, "store", self.trouble)
+        self.rights = RightsParts(self.work, store_seen, RECEIPT_KEY, self.clock)
         self.parts = RetentionParts(
             self.work,
             store_seen,
@@ -230,8 +235,9 @@ class RetentionWorld:
         retention_cases.hear_fence(auth.SubjectFenced(subject_id=subject_id, purge_id=purge_id), self.parts)
 
     def imaging_reports(self, subject_id: UUID, purge_id: UUID, photos: int = 1) -> imaging.SubjectPurged:
-        """Payments, the other participant, has reported before: most tests are not about it."""
+        """Payments and retention itself, the other participants, have reported before: most tests are not about them."""
         self.payments_reports(subject_id, purge_id)
+        self.rights_reports(subject_id, purge_id)
         event = imaging.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={"photos": photos})
         retention_cases.hear_report(event, self.parts)
         return event
@@ -239,6 +245,11 @@ class RetentionWorld:
     def payments_reports(self, subject_id: UUID, purge_id: UUID, orders: int = 0) -> payments.SubjectPurged:
         counts = {"orders": orders} if orders else {}
         event = payments.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts=counts, kept={})
+        retention_cases.hear_report(event, self.parts)
+        return event
+
+    def rights_reports(self, subject_id: UUID, purge_id: UUID) -> retention.SubjectPurged:
+        event = retention.SubjectPurged(subject_id=subject_id, purge_id=purge_id, counts={})
         retention_cases.hear_report(event, self.parts)
         return event
 
@@ -358,6 +369,7 @@ class World:
             "auth": self.auth.count,
             "imaging": self.imaging.count,
             "payments": self.payments.count,
+            "retention": lambda subject_id: retention_exports.count_subject(subject_id, self.retention.rights),
         }
 
     @property
@@ -384,11 +396,13 @@ class World:
 
     def deliver(self, message: Message) -> None:
         """Hand one message to everybody who listens to it."""
+        self._deliver_disclosure(message)
         if isinstance(message, retention.PurgeRequested):
             auth_cases.fence_for_purge(message, self.auth.parts)
             self.imaging.keys.destroy(message.subject_id)
             imaging_cases.purge_subject(message, self.imaging.parts)
             erasure_cases.purge_subject(message, self.payments.parts)
+            retention_exports.purge_subject(message, self.retention.rights)
         elif isinstance(message, retention.DataRemoved):
             auth_cases.forget_subject(message, self.auth.parts)
         elif isinstance(message, auth.SubjectFenced):
@@ -400,10 +414,17 @@ class World:
         elif isinstance(message, (payments.PhotoUnlocked, payments.PhotoLocked)):
             with contextlib.suppress(SubjectErased):
                 imaging_cases.hear_unlock(message, self.imaging.parts)
-        elif isinstance(message, (imaging.SubjectPurged, payments.SubjectPurged, auth.SubjectPurged)):
+        elif isinstance(
+            message, (imaging.SubjectPurged, payments.SubjectPurged, retention.SubjectPurged, auth.SubjectPurged)
+        ):
             retention_cases.hear_report(message, self.retention.parts)
         elif isinstance(message, imaging.MattePhoto):
             try:
                 self.imaging.matte(message)
             except worker_cases.Void:
                 return
+
+    def _deliver_disclosure(self, message: Message) -> None:
+        if isinstance(message, (auth.SubjectDisclosed, payments.SubjectDisclosed)):
+            with contextlib.suppress(SubjectErased):
+                retention_disclosures.hear_disclosed(message, self.retention.rights)

@@ -31,7 +31,7 @@ async def events(
         str | None, Header(description="continue after this event; nothing in between is lost")
     ] = None,
 ) -> EventSourceResponse:
-    """`photo.ready`, `photo.rejected`, `photo.failed`, `order.paid`, `order.refunded`, `purge.completed` of this subject, as they happen (SSE)."""
+    """`photo.ready`, `photo.rejected`, `photo.failed`, `order.paid`, `order.refunded`, `export.ready`, `purge.completed` of this subject, as they happen (SSE)."""
     after = parse_id(last_event_id, "Last-Event-ID") if last_event_id else _recently()
     ping = max(1, int(parts.settings.sse_heartbeat_seconds))
     return EventSourceResponse(

@@ -116,6 +116,11 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
         """A render by id."""
         return self.state.renders.get(render_id)
 
+    def renders_of(self, photo_id: UUID) -> list[Render]:
+        """A photo's finished renders, oldest first."""
+        own = [render for render in self.state.renders.values() if render.photo_id == photo_id and render.ready]
+        return sorted(own, key=lambda render: render.render_id)
+
     def save_render(self, render: Render) -> None:
         """A render's new state and facts."""
         held = self.state.renders.get(render.render_id)
@@ -259,6 +264,10 @@ class MemoryStudio:
     def matte(self, prepared: Sequence[str]) -> list[MemoryCutout]:
         """One cutout each, in order."""
         return [MemoryCutout({"faces": 1, "who": _digest(who)}, f"cutout of {who}".encode()) for who in prepared]
+
+    def cutout_picture(self, cutout_bytes: bytes) -> bytes:
+        """Whatever it is, as it is."""
+        return b"picture of " + cutout_bytes
 
     def order_of(self, order: dict[str, Any]) -> str:
         """The spec's id; raises ``unknown_spec``."""

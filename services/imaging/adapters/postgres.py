@@ -126,6 +126,14 @@ class PostgresImaging(Transaction):
         ).fetchone()
         return Render(**row) if row else None
 
+    def renders_of(self, photo_id: UUID) -> list[Render]:
+        """A photo's finished renders, oldest first."""
+        rows = self.connection.execute(
+            f"SELECT {_RENDER} FROM renders WHERE photo_id = %s AND ready ORDER BY render_id",  # noqa: S608
+            (photo_id,),
+        )
+        return [Render(**row) for row in rows]
+
     def save_render(self, render: Render) -> None:
         """A render's new state and facts."""
         self.connection.execute(

@@ -8,27 +8,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from services.retention.adapters.memory_rights import MemoryRights, RightsState
 from services.retention.domain.audits import SecondLook
 from services.retention.domain.purges import Purge, PurgeState
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.errors import Unavailable
 from shared.kernel.personal import Secret
 from shared.testing.faults import Hook, calm
-from shared.testing.memory_work import ConstraintBroken, MemoryState, MemoryTransaction, MemoryWork
+from shared.testing.memory_work import ConstraintBroken, MemoryWork
 
 Counter = Callable[[UUID], Mapping[str, int]]
 """What a participant answers when asked what is left of a subject."""
 
 
 @dataclass
-class RetentionState(MemoryState):
+class RetentionState(RightsState):
     """Retention's tables."""
 
     purges: dict[UUID, Purge] = field(default_factory=dict)
     second_looks: dict[UUID, SecondLook] = field(default_factory=dict)
 
 
-class MemoryRetention(MemoryTransaction[RetentionState]):
+class MemoryRetention(MemoryRights[RetentionState]):
     """One transaction on retention's tables."""
 
     def hold_subject(self, subject_id: UUID) -> None:

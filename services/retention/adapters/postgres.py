@@ -10,9 +10,9 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from services.retention.adapters.postgres_rights import PostgresRights
 from services.retention.domain.audits import SecondLook
 from services.retention.domain.purges import Purge, PurgeState
-from shared.db import Transaction
 from shared.kernel.clock import parse_rfc3339, rfc3339
 
 _COLUMNS = (
@@ -22,7 +22,7 @@ _COLUMNS = (
 _SETTLED = ("completed", "stuck")
 
 
-class PostgresRetention(Transaction):
+class PostgresRetention(PostgresRights):
     """One transaction on retention's tables."""
 
     def hold_subject(self, subject_id: UUID) -> None:

@@ -37,6 +37,11 @@ KEPT = [
         "why": "proof that the deletion took place",
         "until": "at least 3 years (PIPL 56)",
     },
+    {
+        "what": "a tally by month of what third parties were told, without the person",
+        "why": "records of processing (PIPL 56)",
+        "until": "3 years",
+    },
 ]
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from shared.kernel.states import moved
 
-PARTICIPANTS = ("imaging", "payments")
+PARTICIPANTS = ("imaging", "payments", "retention")
 """Services that hold a subject's data. A participant that has not answered is a failure, never a success."""
 
 IDENTITY = "auth"

@@ -24,6 +24,7 @@ from shared.crypto.subject_keys import KeyCache
 from shared.kernel.errors import Code, PocketError, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 from shared.testing.held_clock import HeldClock
+from tests.contract.write_golden import example_of
 from tests.unit.worlds import OTHER_DEVICE, AuthWorld
 
 # ---- tokens
@@ -235,35 +236,26 @@ def test_every_problem_has_a_stable_code_and_keeps_its_detail_to_itself(code: Co
 
 
 def example(kind: type[Message]) -> Message:
-    values = {
-        "purge_id": new_id(),
-        "photo_id": new_id(),
-        "session_id": new_id(),
-        "reason": "x",
-        "reasons": ["no_face"],
-        "counts": {},
-        "account_id": new_id(),
-        "kind": "document",
-        "name": "privacy",
-        "subject_kind": "guest",
-        "kept": {},
-        "order_id": new_id(),
-        "product": "hd-photo",
-        "refunded": 690,
-        "revision": 1,
-        "scopes": [],
-    }
-    return kind(subject_id=new_id(), **{name: values[name] for name in kind.model_fields if name in values})
+    return example_of(kind, bare=False)
 
 
-def test_clients_see_six_kinds_of_events_and_never_the_subjects_id() -> None:
+def test_clients_see_these_kinds_of_events_and_never_the_subjects_id() -> None:
     """What is for the inside stays inside."""
     names = {}
     for kind in known_types().values():
         event = shown(example(kind))
         if event is not None:
             names[kind] = event.name
-            assert set(event.fields) <= {"at", "photo_id", "reasons", "purge_id", "order_id", "product", "refunded"}
+            assert set(event.fields) <= {
+                "at",
+                "photo_id",
+                "reasons",
+                "purge_id",
+                "export_id",
+                "order_id",
+                "product",
+                "refunded",
+            }
             assert kind in HEARD
     assert names == {
         imaging.PhotoReady: "photo.ready",
@@ -271,6 +263,7 @@ def test_clients_see_six_kinds_of_events_and_never_the_subjects_id() -> None:
         imaging.PhotoFailed: "photo.failed",
         payments.OrderPaid: "order.paid",
         payments.OrderRefunded: "order.refunded",
+        retention.ExportReady: "export.ready",
         retention.PurgeCompleted: "purge.completed",
     }
 

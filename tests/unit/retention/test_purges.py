@@ -99,7 +99,7 @@ def test_the_identity_is_asked_for_last_and_only_then_is_absence_proven(world: R
     assert len(world.said(retention.DataRemoved)) == 1
     assert world.witnesses.asked == []
     world.auth_reports(subject, purge_id)
-    assert sorted(world.witnesses.asked) == ["auth", "imaging", "payments"]
+    assert sorted(world.witnesses.asked) == ["auth", "imaging", "payments", "retention"]
     shown = world.show(purge_id)
     assert shown.status == "completed"
     assert [step["status"] for step in shown.timeline] == ["requested", "fenced", "purging", "verifying", "completed"]
@@ -253,7 +253,7 @@ def test_a_purge_past_its_deadline_is_stuck_with_its_reason_and_is_not_asked_for
         use_cases.look_after_purges(world.parts)
     [summary] = use_cases.list_purges(retention.ListPurges(status="stuck"), world.parts).items
     assert summary.purge_id == purge_id
-    assert summary.waiting_for == ["imaging", "payments", "auth"]
+    assert summary.waiting_for == ["imaging", "payments", "retention", "auth"]
     assert "imaging" in (summary.trouble or "")
     count = len(world.said(retention.PurgeRequested))
     world.clock.forward(3600)
@@ -333,6 +333,7 @@ def test_a_death_while_hearing_a_report_loses_neither_the_report_nor_the_request
     purge_id = world.open(subject).purge_id
     world.fenced(subject, purge_id)
     world.payments_reports(subject, purge_id)
+    world.rights_reports(subject, purge_id)
     event = imaging.SubjectPurged(subject_id=subject, purge_id=purge_id, counts={"photos": 2})
     world.trouble.kill(step)
     with pytest.raises(Killed):
@@ -367,6 +368,7 @@ def test_the_certificate_verifies_with_the_published_key_and_says_what_was_delet
     assert content["left"] == {
         "imaging": {"photos": 0},
         "payments": {"orders": 0},
+        "retention": {"exports": 0},
         "auth": {"subjects": 0},
         "store": {"objects": 0},
     }

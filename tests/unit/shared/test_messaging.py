@@ -48,7 +48,14 @@ def test_the_queues_are_these_and_bound_to_these_messages() -> None:
             "auth.subject.purged.v1",
             "imaging.subject.purged.v1",
             "payments.subject.purged.v1",
+            "retention.subject.purged.v1",
         ],
+        "retention.rights": [
+            "auth.subject.disclosed.v1",
+            "payments.subject.disclosed.v1",
+            "retention.purge.requested.v1",
+        ],
+        "imaging.exports": ["retention.export.build.v1"],
         "imaging.matte.paid": ["imaging.photo.matte.v1"],
         "imaging.matte.free": ["imaging.photo.matte.v1"],
     }
