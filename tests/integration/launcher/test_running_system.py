@@ -15,11 +15,13 @@ import psutil
 import psycopg
 import pytest
 
+from cli.launcher.alipay import STANDIN
 from cli.launcher.broker import can_log_in
 from cli.launcher.overview import overview
 from cli.launcher.processes import DATABASES, EVERY_PROCESS, TABLE
 from cli.launcher.progress import Steps
 from cli.launcher.run_folder import REPOSITORY
+from cli.launcher.settings import last_used
 from cli.launcher.supervisor import Supervisor
 from cli.launcher.system import System
 from shared.testing.eventually import eventually
@@ -27,12 +29,19 @@ from tests.integration.launcher.conftest import OWN, MakeSystem
 
 pytestmark = pytest.mark.integration
 INFRASTRUCTURE = {"postgres", "store", "epmd", "rabbitmq"}
+LEFT_OUT = {
+    "POCKETID_ORDER_MINUTES",
+    "POCKETID_ALIPAY_APP_CERTIFICATE_FILE",
+    "POCKETID_ALIPAY_CERTIFICATE_FILE",
+    "POCKETID_ALIPAY_ROOT_CERTIFICATE_FILE",
+}
+"""Settings that a process may be told, and that nobody gives here."""
 
 
 def test_everything_is_ready_when_up_returns(running: System) -> None:
     """`up` returns when every process runs and every /readyz answers 200, and not before."""
     health = running.health()
-    assert {one.name for one in health} == INFRASTRUCTURE | {service.name for service in TABLE}
+    assert {one.name for one in health} == INFRASTRUCTURE | {STANDIN} | {service.name for service in TABLE}
     assert all(one.ready for one in health if one.name not in INFRASTRUCTURE)
     assert can_log_in(overview(running)["amqp"])
 
@@ -52,7 +61,7 @@ def test_each_process_is_told_only_what_it_needs(running: System) -> None:
     for service in TABLE:
         told = {name for name in psutil.Process(pids[service.name][0]).environ() if name.startswith("POCKETID_")}
         own = {"POCKETID_PROCESS", "POCKETID_HEALTH_PORT"}
-        assert told == {*EVERY_PROCESS, *service.needs, *own, *OWN}, service.name
+        assert told == {*EVERY_PROCESS, *service.needs, *own, *OWN} - LEFT_OUT, service.name
     for name in INFRASTRUCTURE:
         assert not [key for key in psutil.Process(pids[name][0]).environ() if key.startswith("POCKETID_")], name
 
@@ -125,14 +134,16 @@ def test_a_killed_process_comes_back(running: System) -> None:
 
 
 def test_servers_that_the_user_gives_replace_ours(running: System, make_system: MakeSystem) -> None:
-    """With DSNs, an S3 endpoint and an AMQP URL in the environment, only our services are started."""
+    """With DSNs, an S3 endpoint, an AMQP URL and a gateway of Alipay's, only our services are started."""
     view = overview(running)
     given = {f"POCKETID_{name.upper()}_DSN": dsn for name, dsn in view["databases"].items()}
     given |= {f"POCKETID_S3_{name.upper()}": value for name, value in view["s3"].items()}
+    given |= {name: value for name, value in last_used(running.folder).items() if name.startswith("POCKETID_ALIPAY_")}
     guest = make_system(**given, POCKETID_AMQP_URL=view["amqp"])
     assert guest.up(Steps()) is True
     assert {one.name for one in guest.health()} == {service.name for service in TABLE}
     assert overview(guest)["databases"] == view["databases"]
+    assert overview(guest)["alipay_standin"] is None
 
 
 def test_env_says_where_everything_is(running: System) -> None:
