@@ -139,7 +139,10 @@ def test_it_does_not_start_in_production_nor_with_wrong_settings(environment: di
     """Exit code 2, one line that names the setting, nothing listening."""
     port = free_port()
     running = start(port, **environment)
-    _, said = running.communicate(timeout=20)
+    try:
+        _, said = running.communicate(timeout=20)
+    finally:
+        running.kill()
     assert running.returncode == 2
     assert said.count(b"\n") == 1
     assert line.encode() in said

@@ -86,6 +86,23 @@ def test_a_notice_can_come_more_than_once(
     assert len(receiver.bodies) == 3
 
 
+def test_a_duplicate_is_sent_once_whatever_is_answered(
+    merchant: Merchant, receiver: Receiver, arm: Arm, number: str
+) -> None:
+    """Only the true notice has a schedule."""
+    receiver.answers += [(200, b"success"), (500, b"")]
+    arm("notice_duplicate")
+    pay(merchant, number, notify_url=receiver.url)
+    receiver.wait(number, 2)
+    states = eventually(
+        lambda: [one["state"] for one in sent(merchant, number)],
+        lambda seen: "sending" not in seen,
+        within=5,
+        every=0.01,
+    )
+    assert states == ["done", "given up"]
+
+
 def test_a_notice_can_be_overtaken_by_the_next(merchant: Merchant, receiver: Receiver, arm: Arm, number: str) -> None:
     """The payment is told after its refund."""
     arm("notice_reorder")

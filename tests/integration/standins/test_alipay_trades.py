@@ -72,6 +72,9 @@ def test_the_wallets_result_is_signed_over_its_own_text(merchant: Merchant, numb
     assert status(merchant, number) == "TRADE_SUCCESS"
     again = merchant.control("POST", "wallet/pay", {"order_string": text})
     assert again["refused"]["sub_code"] == "ACQ.TRADE_HAS_SUCCESS"
+    lost = {"order_string": merchant.order_string(order(number + "c")), "result_status": "8000", "pays": False}
+    assert merchant.control("POST", "wallet/pay", lost)["resultStatus"] == "8000"
+    assert status(merchant, number + "c") == "WAIT_BUYER_PAY"
     other = merchant.order_string(order(number + "b"))
     result = merchant.control("POST", "wallet/pay", {"order_string": other})["result"]
     told = json.loads(result)
@@ -196,6 +199,10 @@ def test_a_qr_code_leads_to_a_cashier_for_two_hours(merchant: Merchant, receiver
     stale = merchant.call(QR, order(number + "b", product_code=CODE[QR])).fields["qr_code"]
     merchant.control("POST", "clock", {"seconds": 7200})
     assert "ACQ.TRADE_NOT_EXIST" in merchant.http.get(stale).text
+    scanned = merchant.call(QR, order(number + "c", product_code=CODE[QR])).fields["qr_code"]
+    merchant.control("POST", "buyer/open", {"out_trade_no": number + "c"})
+    merchant.control("POST", "clock", {"seconds": 7200})
+    assert "WAIT_BUYER_PAY" in merchant.http.get(scanned).text
 
 
 def test_a_waiting_trade_is_closed_and_a_paid_one_is_not(merchant: Merchant, receiver: Receiver, number: str) -> None:

@@ -186,11 +186,11 @@ def test_tokens_expire_and_die_with_the_bond_between_a_person_and_an_app() -> No
     """A neighbour's token lives on."""
     logins = Logins()
 
-    def tokens(open_id: str) -> str:
+    def tokens(open_id: str, app_id: str = "app") -> str:
         person = Person(user_id="", open_id=open_id)
-        return logins.exchange("app", logins.agree("app", person, "auth_user", NOW), NOW)[0]
+        return logins.exchange(app_id, logins.agree(app_id, person, "auth_user", NOW), NOW)[0]
 
-    mine, theirs = tokens("me"), tokens("them")
+    mine, theirs, elsewhere = tokens("me"), tokens("them"), tokens("me", "other")
     assert logins.person("app", mine, NOW).person.open_id == "me"
     with pytest.raises(Refused, match=r"aop\.auth-token-time-out"):
         logins.person("app", mine, NOW + ACCESS_LIFE)
@@ -199,6 +199,7 @@ def test_tokens_expire_and_die_with_the_bond_between_a_person_and_an_app() -> No
     with pytest.raises(Refused, match=r"aop\.invalid-auth-token"):
         logins.person("app", mine, NOW)
     assert logins.person("app", theirs, NOW).person.open_id == "them"
+    assert logins.person("other", elsewhere, NOW).person.open_id == "me"
 
 
 def test_the_schedule_never_gets_faster_with_time() -> None:

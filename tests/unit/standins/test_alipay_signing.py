@@ -75,6 +75,7 @@ def test_what_is_signed_can_be_verified_in_the_same_charset_only_by_the_same_key
     assert not verify(PUBLIC, text, sign(KEY, text, charset, legacy=True), charset)
     assert not verify(PUBLIC, text, signature[:-3] + "%%%", charset)
     assert not verify(PUBLIC, text, "", charset)
+    assert not verify(PUBLIC, text, f"{signature[:9]}*{signature[9:]}", charset)
 
 
 @given(given=st.dictionaries(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1), TEXTS, max_size=6))

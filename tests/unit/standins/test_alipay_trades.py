@@ -79,6 +79,8 @@ def test_an_absolute_expiry_wins_over_a_timeout_that_starts_with_the_trade() -> 
     """And an order that is past it opens no trade at all."""
     both = an_order(time_expire=LATER, timeout="1d")
     assert Book().open(both, Buyer(), NOW).expires == LATER
+    far = NOW + timedelta(days=40)
+    assert Book().open(an_order(time_expire=far), Buyer(), NOW).expires == far
     assert Book().open(an_order(timeout="90m"), Buyer(), LATER).expires == LATER + timedelta(minutes=90)
     assert refused(lambda: Book().open(both, Buyer(), LATER)) == "ACQ.TRADE_HAS_CLOSE"
 
@@ -90,8 +92,29 @@ def test_an_unpaid_trade_closes_when_its_time_is_over() -> None:
     assert book.next_change() == LATER
     assert refused(lambda: book.pay(trade, LATER + timedelta(days=1))) == "ACQ.TRADE_HAS_CLOSE"
     assert (trade.status, trade.closed, trade.paid) == (Status.CLOSED, LATER, None)
+    assert book.next_change() is None
     [event] = book.events()
     assert (event.status, event.at) == (Status.CLOSED, LATER)
+
+
+def test_the_last_moment_of_an_unpaid_trade_is_already_too_late() -> None:
+    """At its expiry it is closed."""
+    book = Book()
+    trade = book.open(an_order(time_expire=LATER), Buyer(), NOW)
+    book.tick(LATER - timedelta(microseconds=1))
+    assert trade.status is Status.WAIT
+    book.tick(LATER)
+    assert trade.status is Status.CLOSED
+
+
+def test_a_discount_lowers_what_was_received_and_the_seller_gets_the_total() -> None:
+    """Somebody else pays the discount, so that a full refund is always possible."""
+    book = Book()
+    trade = book.open(an_order(), Buyer(), NOW)
+    assert refused(lambda: book.pay(trade, NOW, discount=990)) == "ACQ.INVALID_PARAMETER"
+    book.pay(trade, NOW, discount=100)
+    assert (book.balance, trade.discount) == (990, 100)
+    assert book.refund(trade, "r", 990, "", NOW) is True
 
 
 def test_a_paid_trade_finishes_when_the_refund_window_is_over() -> None:
