@@ -13,7 +13,7 @@ from services.payments.domain import orders as order_rules
 from services.payments.domain import refunds as rules
 from services.payments.domain.orders import Order, OrderState
 from services.payments.domain.refunds import OPERATOR, OUTSIDE, OWNER, Next, Refund, RefundState
-from services.payments.entitlement_cases import give_again, take_all, take_back
+from services.payments.entitlement_cases import give_again, is_unlocked_already, take_all, take_back
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from services.payments.use_cases import for_operators, owned, shown
@@ -189,14 +189,14 @@ def _count_refund(order: Order, refund: Refund, now: datetime, tx: PaymentsTrans
 
 
 def _fail(refund: Refund, trouble: str, parts: PaymentsParts) -> None:
-    """Alipay refuses for good. What was bought is given again; what could not be served stays an alert and is retried."""
+    """Alipay refuses for good. What was bought is given again. What cannot be (paid too late, or bought anew meanwhile) stays owed: an alert, retried."""
     now = parts.clock()
     with parts.work.begin() as tx:
         order, held = held_order(refund.order_id, tx), tx.refund(refund.refund_id)
         if order is None or held is None or held.state is not RefundState.REQUESTED:
             return
         logger.error("refund refused", order_id=order.order_id, refund_id=held.refund_id, detail=trouble)
-        if order.state is OrderState.RETURNING:
+        if order.state is OrderState.RETURNING or is_unlocked_already(order, tx):
             tx.save_refund(replace(held, trouble=trouble))
             return
         tx.save_refund(rules.settled(held, RefundState.FAILED, now, trouble))

@@ -76,7 +76,10 @@ def test_no_accepted_photo_is_lost_when_a_part_is_killed(system: LocalSystem, pa
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("part", ["rabbitmq", "postgres", "store", "auth", "imaging", "retention", "retention-relay"])
+@pytest.mark.parametrize(
+    "part",
+    ["rabbitmq", "postgres", "store", "auth", "imaging", "payments", "payments-relay", "retention", "retention-relay"],
+)
 def test_a_purge_completes_although_a_part_is_killed(system: LocalSystem, part: str) -> None:
     """The part dies while purges are on their way: all complete with a certificate, none silently; a neighbour stays."""
     guests = [Guest(system.gateway) for _ in range(4)]

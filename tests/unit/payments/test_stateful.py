@@ -320,7 +320,11 @@ class Money(RuleBasedStateMachine):
             OrderState.PAID,
             OrderState.REFUNDED,
         }
-        assert all(refund.next_look_at is None for refund in state.refunds.values()), "no refund is left in the middle"
+        for refund in state.refunds.values():
+            # Only what the console has half paid back can be refused for good while nothing can be given again.
+            trade = self.pay.alipay.trades[state.orders[refund.order_id].out_trade_no]
+            stuck = refund.trouble and any(number.startswith("console") for number in trade.refunds)
+            assert refund.next_look_at is None or stuck, "no refund is left in the middle"
         for trade in self.pay.alipay.trades.values():
             self.settled_rightly(trade)
         self.nobody_is_served_unpaid()
