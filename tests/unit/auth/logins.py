@@ -48,8 +48,11 @@ class LoginWorld(AuthWorld):
         }  # fmt: skip
         return accounts.sign_in(contract.SignIn(**request), self.parts)
 
-    def begin(self, provider: FakeProvider, platform: str = "android") -> contract.LoginBegun:
-        return proofs.begin_login(contract.BeginLogin(provider=provider.name, platform=platform), self.parts)
+    def begin(
+        self, provider: FakeProvider, platform: str = "android", redirect_uri: str | None = None
+    ) -> contract.LoginBegun:
+        request = contract.BeginLogin(provider=provider.name, platform=platform, redirect_uri=redirect_uri)
+        return proofs.begin_login(request, self.parts)
 
     def link(self, subject_id: UUID, who: str, by: FakeProvider, **handed: Any) -> contract.IdentityList:
         proof = self.proof(**(handed or {"code": by.code_for(who)}))

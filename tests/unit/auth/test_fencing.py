@@ -49,6 +49,16 @@ def test_a_fence_deletes_the_key_ends_the_sessions_and_denies_the_tokens(world: 
     assert world.look(lambda tx: tx.live_sessions(neighbour.subject_id)) == [neighbour.session_id]
 
 
+def test_behind_a_fence_no_key_is_handed_out_whatever_the_row_still_holds(world: AuthWorld) -> None:
+    """The fence alone is enough; the neighbour's key is handed out."""
+    tokens, neighbour = world.admit(), world.admit(OTHER_DEVICE)
+    with world.work.begin() as tx:
+        tx.fence(tokens.subject_id)
+    with pytest.raises(SubjectErased):
+        key(world, tokens.subject_id)
+    assert key(world, neighbour.subject_id)
+
+
 def test_a_purge_request_fences_once_however_often_it_comes(world: AuthWorld) -> None:
     """The inbox knows the message; the saga hears of the fence with the purge's id."""
     tokens = world.admit()
