@@ -134,6 +134,22 @@ def test_a_worker_that_is_killed_while_it_builds_is_followed_by_another(system: 
     system.wait_ready("worker-1", "worker-2")
 
 
+def test_an_erasure_takes_an_export_from_under_its_builders_hands(system: LocalSystem) -> None:
+    """Asked for and erased at once: certified, nothing in the store, now and after the builder has looked again."""
+    guest = Guest(system.gateway)
+    for name in ("obama", "biden"):
+        guest.settled(guest.uploaded(builders.portrait(name)))
+    asked = guest.http.post("/v1/me/exports")
+    assert asked.status_code == 202
+    purge = guest.certified(guest.http.delete("/v1/me").json()["receipt"])
+    payload = purge["certificate"]["payload"]
+    assert payload["deleted"]["retention"]["exports"] == 1
+    assert payload["left"]["retention"]["exports"] == 0
+    eventually(lambda: system.keys(f"{guest.subject_id}/"), lambda keys: keys == [])
+    dead = system.pocketid("dead", "list", "--json")
+    assert "retention.export.build" not in dead
+
+
 def _account(system: LocalSystem) -> tuple[Account, bytes, bytes]:
     account = Account(system, NICKNAME, device_label=DEVICE, age_band="adult")
     for provider in PHONE_LOGINS[1:]:

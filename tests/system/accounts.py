@@ -23,7 +23,7 @@ class Account(Guest):
 
     def __init__(self, system: LocalSystem, nickname: str, provider: str = "wechat", **more: Any) -> None:
         self.nickname = nickname
-        self._providers = httpx.Client(base_url=f"{system.env['login_standins']}/_standin", timeout=30)
+        self._providers = f"{system.env['login_standins']}/_standin"
         self._alipay = str(system.env["alipay_standin"])
         super().__init__(system.gateway)
         version = self.http.get("/v1/policies/privacy").json()["version"]
@@ -62,7 +62,7 @@ class Account(Guest):
         return eventually(lambda: self.http.get(path).json(), lambda one: one["status"] == "paid", within=30)
 
     def _tell(self, path: str, **asked: Any) -> dict[str, Any]:
-        answer = self._providers.post(path, json=asked)
+        answer = httpx.post(self._providers + path, json=asked, timeout=30)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.contracts import Message, auth, decode, encode, known_types, retention
 from shared.contracts.base import UndecodableMessage
+from shared.contracts.disclosure_codes import Ground, Told
 from shared.kernel.ids import new_id
 
 KINDS = list(known_types().values())
@@ -28,6 +29,8 @@ BY_ANNOTATION: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(0, 10**12),
     list[str]: st.lists(st.text(max_size=5), max_size=4),
     dict[str, int]: st.dictionaries(st.text(max_size=5), st.integers(0, 10**9), max_size=4),
+    Ground: st.sampled_from(get_args(Ground)),
+    list[Told]: st.lists(st.sampled_from(get_args(Told)), max_size=4),
 }
 
 
@@ -152,5 +155,6 @@ def test_messages_hold_ids_and_facts_only() -> None:
     allowed = {"message_id", "at", "subject_id", "purge_id", "photo_id", "session_id", "reason", "reasons", "counts",
                "account_id", "heir_id", "kind", "name", "subject_kind"}  # fmt: skip
     allowed |= {"heir_id", "order_id", "product", "refunded", "revision", "scopes", "kept"}
+    allowed |= {"export_id", "recipient", "what", "ground"}
     for kind in KINDS:
         assert set(kind.model_fields) <= allowed, kind
