@@ -18,13 +18,14 @@ from pydantic_core import PydanticUndefined
 
 from scripts.message_docs import asyncapi, events_page, published, schema_of, subclasses, table, yaml
 from scripts.retention_docs import policy_with_rules, retention_page
+from scripts.sdk_docs import list_with_uses
 from services.gateway.app import create_app
 from shared.kernel.errors import MEANINGS, Code, PocketError
 from shared.kernel.settings import ALL_SETTINGS, BrokerSettings, GatewaySettings, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PRIVACY = ROOT / "services" / "auth" / "policies" / "privacy"
+POLICIES = ROOT / "services" / "auth" / "policies"
 MADE = "<!-- Made by scripts/generate_docs.py from the code; do not edit. -->\n\n"
 PROCESSES: tuple[tuple[str, type[Settings]], ...] = (
     *((kind.__name__.removesuffix("Settings").lower(), kind) for kind in ALL_SETTINGS),
@@ -60,7 +61,7 @@ broker, store or databases by yours.
 
 
 def documents() -> dict[Path, str]:
-    """Every generated file below ``docs/`` (and the privacy policy, for its table), by path, with its text."""
+    """Every generated file below ``docs/`` (and the privacy policy and SDK list, for their tables), by path, with its text."""
     made = {
         DOCS / "settings.md": settings_page(),
         DOCS / "events.md": MADE + events_page(),
@@ -69,8 +70,8 @@ def documents() -> dict[Path, str]:
         DOCS / "asyncapi.yaml": "# Made by scripts/generate_docs.py from the code; do not edit.\n" + yaml(asyncapi()),
         DOCS / "openapi.json": _json(openapi()),
     }
-    for file in sorted(PRIVACY.glob("*.md")):
-        made[file] = policy_with_rules(file)
+    for folder, remade in (("privacy", policy_with_rules), ("sdk-list", list_with_uses)):
+        made |= {file: remade(file) for file in sorted((POLICIES / folder).glob("*.md"))}
     for name, kind in sorted(published().items()):
         made[DOCS / "schemas" / f"{name}.json"] = _json(schema_of(kind))
     return made

@@ -37,10 +37,17 @@ def retention_page(made: str) -> str:
 def policy_with_rules(file: Path) -> str:
     """A privacy policy's text with its table of periods made anew."""
     language = file.name.removesuffix(".md").rsplit(".", 1)[1]
-    before, heading, rest = file.read_text("utf-8").partition(HEADINGS[language] + "\n")
+    return below_heading(file.read_text("utf-8"), HEADINGS[language], policy_table(language))
+
+
+def below_heading(text: str, heading: str, made: str) -> str:
+    """A document whose text below a heading, up to the next one, is ``made``; raises ``ValueError`` without that heading."""
+    before, found, rest = text.partition(heading + "\n")
+    if not found:
+        raise ValueError(f"no heading {heading}")
     following = rest.find("\n#")
     after = rest[following:] if following >= 0 else ""
-    return before + heading + "\n" + policy_table(language) + after
+    return before + found + "\n" + made + after
 
 
 def policy_table(language: str) -> str:
