@@ -40,11 +40,6 @@ class PaymentsService(AuditEntryPoints):
         """The subject's orders."""
         return use_cases.list_orders(request, self.parts)
 
-    @answers(payments.ExportSubject)
-    def export_subject(self, request: payments.ExportSubject) -> payments.PaymentsPortion:
-        """Payments' part of an export."""
-        return use_cases.export_subject(request, self.parts)
-
     @answers(payments.OrderNews)
     def order_news(self, request: payments.OrderNews) -> payments.OrderPage:
         """What an interrupted event stream has missed."""

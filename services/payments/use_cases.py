@@ -89,7 +89,7 @@ def list_orders(request: contract.ListOrders, parts: PaymentsParts) -> contract.
     return contract.OrderPage(items=items, next_cursor=more)
 
 
-def export_subject(request: contract.ExportSubject, parts: PaymentsParts) -> contract.PaymentsPortion:
+def export_subject(request: bookkeeping.ExportSubject, parts: PaymentsParts) -> bookkeeping.PaymentsPortion:
     """Payments' part of an export: all orders, without what one pays by."""
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)
@@ -98,7 +98,7 @@ def export_subject(request: contract.ExportSubject, parts: PaymentsParts) -> con
         unlocked = unlocked_photos(request.subject_id, tx)
     left = entitlements(contract.Entitlements(subject_id=request.subject_id), parts)
     bare = [order.model_copy(update={"pay": None}) for order in items]
-    return contract.PaymentsPortion(orders=bare, unlocked=unlocked, entitlements=left)
+    return bookkeeping.PaymentsPortion(orders=bare, unlocked=unlocked, entitlements=left)
 
 
 def order_news(request: contract.OrderNews, parts: PaymentsParts) -> contract.OrderPage:

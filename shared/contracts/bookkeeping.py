@@ -7,7 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.contracts.base import Answer, Call
-from shared.contracts.payments import OrderPage, OrderState
+from shared.contracts.payments import EntitlementList, OrderPage, OrderState, UnlockedPhoto
 
 
 class OrdersForOperators(Call[OrderPage]):
@@ -68,3 +68,23 @@ class ReconcileDay(Call[Reconciled]):
     method: ClassVar[str] = "reconcile_day"
     answer: ClassVar[type[Answer]] = Reconciled
     day: date
+
+
+# ---- the portion of an export
+
+
+class PaymentsPortion(Answer):
+    """Payments' part of an export: every order with its refunds, what is unlocked, what may still be unlocked."""
+
+    orders: list[OrderState]
+    unlocked: list[UnlockedPhoto]
+    entitlements: EntitlementList
+
+
+class ExportSubject(Call[PaymentsPortion]):
+    """All that payments has of a subject."""
+
+    service: ClassVar[str] = "payments"
+    method: ClassVar[str] = "export_subject"
+    answer: ClassVar[type[Answer]] = PaymentsPortion
+    subject_id: UUID

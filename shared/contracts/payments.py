@@ -280,26 +280,6 @@ class Entitlements(Call[EntitlementList]):
     subject_id: UUID
 
 
-class PaymentsPortion(Answer):
-    """Payments' part of an export: every order with its refunds, what is unlocked, what may still be unlocked."""
-
-    orders: list[OrderState]
-    unlocked: list[UnlockedPhoto]
-    entitlements: EntitlementList
-
-
-class ExportSubject(Call[PaymentsPortion]):
-    """All that payments has of a subject."""
-
-    service: ClassVar[str] = "payments"
-    method: ClassVar[str] = "export_subject"
-    answer: ClassVar[type[Answer]] = PaymentsPortion
-    subject_id: UUID
-
-
-# ---- deletion
-
-
 class ListSubjects(Call[SubjectPage]):
     """For audits: whom does the service hold anything of? One page, after a subject."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from shared.kernel.alipay_settings import AlipaySettings as AlipaySettings
 from shared.kernel.base_settings import Settings as Settings
 from shared.kernel.login_settings import LoginSettings as LoginSettings
 from shared.kernel.personal import Secret
@@ -205,46 +205,6 @@ class NoticeKeySettings(Settings):
     def _parses_notice_key(cls, value: SecretStr) -> SecretStr:
         one_key(value)
         return value
-
-
-class AlipaySettings(Settings):
-    """Our account at Alipay. Its sandbox, or production, are other values of these and nothing else."""
-
-    alipay_gateway: str = Field(
-        "https://openapi.alipay.com/gateway.do", description="Alipay's gateway; its sandbox's, or a stand-in's"
-    )
-    alipay_app_id: str = Field(description="our app at Alipay, 16 digits")
-    alipay_seller_id: str = Field(description="our merchant number (PID) at Alipay, `2088...`")
-    alipay_private_key_file: Path = Field(description="file with the app's private key: PEM, or bare Base64")
-    alipay_public_key_file: Path | None = Field(
-        None, description="file with Alipay's public key (not the app's own); not needed in certificate mode"
-    )
-    alipay_app_certificate_file: Path | None = Field(None, description="certificate mode: `appCertPublicKey_*.crt`")
-    alipay_certificate_file: Path | None = Field(None, description="certificate mode: `alipayCertPublicKey_RSA2.crt`")
-    alipay_root_certificate_file: Path | None = Field(None, description="certificate mode: `alipayRootCert.crt`")
-    alipay_notify_url: str = Field(description="where Alipay sends notices: `https://.../v1/payments/alipay/notify`")
-    alipay_return_url: str = Field("", description="where the cashier page leads back to; display only")
-
-    @model_validator(mode="after")
-    def _is_one_mode(self) -> Self:
-        certificates = (
-            self.alipay_app_certificate_file,
-            self.alipay_certificate_file,
-            self.alipay_root_certificate_file,
-        )
-        if any(certificates) and not all(certificates):
-            raise ValueError("certificate mode needs all three certificate files")
-        if not any(certificates) and self.alipay_public_key_file is None:
-            raise ValueError("POCKETID_ALIPAY_PUBLIC_KEY_FILE or the three certificate files are needed")
-        return self
-
-    @model_validator(mode="after")
-    def _is_alipay_in_production(self) -> Self:
-        host = urlsplit(self.alipay_gateway).hostname or ""
-        is_alipays = host.endswith((".alipay.com", ".alipaydev.com")) and self.alipay_gateway.startswith("https://")
-        if self.profile == "production" and not is_alipays:
-            raise ValueError("POCKETID_ALIPAY_GATEWAY: nothing stands in for Alipay in production")
-        return self
 
 
 class PaymentsSettings(BrokerSettings, TombstoneSettings, NoticeKeySettings, AlipaySettings):

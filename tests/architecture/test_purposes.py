@@ -17,7 +17,7 @@ import pytest
 
 import services.gateway.routes as gateway_routes
 from services.auth.domain.consents import Purpose
-from services.imaging.adapters.keys import PROCESSING
+from services.imaging.adapters.keys import PROCESSING, READING
 from shared.contracts import auth, known_types
 from shared.contracts.base import Command
 from tests.architecture.sources import Function, Source, sources
@@ -39,6 +39,9 @@ DOORS: dict[str, set[Purpose]] = {
     "GET /v1/me/sessions": {READ},
     "GET /v1/me/identities": {READ},
     "POST /v1/me/identities": {PROFILE, READ},
+    "GET /v1/me/exports/{export_id}/file": {READ},
+    "POST /v1/feedback": {READ},
+    "GET /v1/feedback/{ticket}": {READ},
 }
 """What each door of the gateway wants a subject's key for, itself or through whom it calls."""
 
@@ -80,6 +83,10 @@ WITHOUT: dict[str, str] = {
     "GET /v1/me/entitlements": "how many credits there are",
     "POST /v1/photos/{photo_id}/unlock": "a credit spent; the photo is not touched",
     "POST /v1/payments/alipay/notify": "sealed under a key of its own for payments, which keeps nothing of the buyer",
+    "POST /v1/me/exports": "an order to a worker, which wants the key to give people their own data",
+    "GET /v1/me/exports": "ids, states, sizes",
+    "GET /v1/me/exports/{export_id}": "ids, states, sizes",
+    "GET /v1/me/disclosures": "codes from closed lists",
     "GET /v1/capabilities": "what is on offer; nothing of the phone comes in",
 }
 """Doors behind which no personal data is processed under a key, each with why."""
@@ -96,6 +103,11 @@ ORDERS: dict[type[Command], tuple[Purpose, str, tuple[str, ...]]] = {
         "services/imaging/worker_cases.py",
         ("prepare_job", "finish_job"),
     ),  # type: ignore[dict-item]
+    known_types()["retention.export.build.v1"]: (
+        READ,
+        "services/imaging/exporting/builder.py",
+        ("_key",),
+    ),  # type: ignore[dict-item]
 }
 """Orders that come by queue: for what, and which functions there want the key."""
 
@@ -105,6 +117,8 @@ UNWRAPPERS = {
     "services/auth/sealed.py": "auth's own rows: names and tokens of providers, labels",
     "services/auth/tokens.py": "auth's own rows: the answer that an idempotency key gets again",
     "services/auth/profiles.py": "operators wrap keys anew; nothing is read",
+    "services/auth/rights.py": "one ticket's own key, handed to one command of an operator, and logged",
+    "services/gateway/routes/rights.py": "a ticket's own key, for whoever holds the ticket",
 }
 """The only files in which a data key is ever unwrapped."""
 
@@ -113,6 +127,7 @@ AUTHS_OWN = {
     ("services/auth/accounts.py", "_link"): "logging in, or linking under keep_profile",
     ("services/auth/accounts.py", "_label"): "logging in, agreed to in the same transaction",
     ("services/auth/fencing.py", "withdraw"): "ends something: the provider's token is put aside to be withdrawn",
+    ("services/auth/rights.py", "hand_over_ticket_key"): "answering what the person asked",
     ("services/auth/notices.py", "_confirmed"): "ends something: asks the provider whether its grant still stands",
 }
 """Who in auth opens what auth itself has sealed."""
@@ -215,15 +230,24 @@ def test_purposes_are_one_list_in_the_contract_and_in_the_lock() -> None:
     assert auth.SubjectKey.model_fields["purpose"].default == PROCESS
 
 
-def test_workers_ask_with_one_purpose_and_it_is_processing() -> None:
-    """Whatever an imaging worker does with a key is processing."""
-    assert PROCESSING == PROCESS
+def test_workers_ask_for_processing_and_only_the_builder_of_exports_for_reading() -> None:
+    """Whatever an imaging worker does with a key is processing, but for giving people their own data."""
+    assert (PROCESSING, READING) == (PROCESS, READ)
     [source] = sources_named("services/imaging/adapters/keys.py")
     asked = [call for call in calls(source.tree) if last_name(call.func) == "SubjectKey"]
     assert [{k.arg: ast.unparse(k.value) for k in call.keywords} for call in asked] == [
-        {"subject_id": "subject_id", "purpose": "PROCESSING"}
+        {"subject_id": "subject_id", "purpose": "self._purpose"}
     ]
+    reading = [
+        source.name
+        for source in sources("services/imaging")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Name) and node.id == "READING" and isinstance(node.ctx, ast.Load)
+    ]
+    assert reading == ["services/imaging/worker.py"]
     for source in sources("services/imaging"):
+        if source.name == "services/imaging/adapters/keys.py":
+            continue
         words = {node.value for node in ast.walk(source.tree) if isinstance(node, ast.Constant)}
         assert not words & {READ.value, PROFILE.value}, f"{source.name} names another purpose"
 
@@ -278,7 +302,8 @@ def wants(file: str, name: str, purpose: Purpose) -> bool:
     [source] = sources_named(file)
     [function] = [one for one in source.functions() if one.name == name]
     if file.startswith("services/imaging"):
-        return any(ast.unparse(call.func) == "parts.keys.key_of" for call in calls(function)) and purpose == PROCESS
+        asked = {ast.unparse(call.func) for call in calls(function)}
+        return asked & {"parts.keys.key_of", "self._parts.keys.key_of"} != set()
     judged = [ast.unparse(call) for call in calls(function) if last_name(call.func) == "require"]
     return any(f"Purpose.{purpose.name}" in text for text in judged)
 

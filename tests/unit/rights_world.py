@@ -16,7 +16,7 @@ from services.imaging import use_cases as imaging_cases
 from services.imaging.exporting.builder import ExportParts, build_export, fail_export
 from services.payments import use_cases as payments_cases
 from services.retention import exports, feedback
-from shared.contracts import consents, imaging, payments, retention, rights
+from shared.contracts import bookkeeping, consents, imaging, retention, rights
 from shared.contracts import feedback as tickets
 from shared.crypto import DataKey, new_data_key, seal, unseal
 from shared.kernel.errors import SubjectErased
@@ -43,7 +43,7 @@ class CalledServices:
             rights.ExportSubject: lambda call: feedback.export_subject(call, own),
             consents.ExportSubject: lambda call: auth_rights.export_subject(call, world.auth.parts),
             imaging.ExportSubject: lambda call: imaging_cases.export_subject(call, world.imaging.parts),
-            payments.ExportSubject: lambda call: payments_cases.export_subject(call, world.payments.parts),
+            bookkeeping.ExportSubject: lambda call: payments_cases.export_subject(call, world.payments.parts),
         }
 
     def ask(self, call: Any) -> Any:

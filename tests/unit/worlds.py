@@ -227,6 +227,10 @@ class RetentionWorld:
             timedelta(minutes=15),
         )
 
+    def look(self, ask: Callable[[Any], Any]) -> Any:
+        with self.work.begin() as tx:
+            return ask(tx)
+
     def open(self, subject_id: UUID, key: str | None = None) -> retention.PurgeOpened:
         request = retention.OpenPurge(subject_id=subject_id, reason="stash_wiped", idempotency_key=key)
         return retention_cases.open_purge(request, self.parts)
@@ -364,6 +368,7 @@ class World:
             "auth": lambda: set(self.auth.look(lambda tx: tx.subjects_held(None, 10_000))),
             "imaging": lambda: set(self.imaging.look(lambda tx: tx.subjects_held(None, 10_000))),
             "payments": lambda: set(self.payments.look(lambda tx: tx.subjects_held(None, 10_000))),
+            "retention": lambda: set(self.retention.look(lambda tx: tx.rights_subjects(None, 10_000))),
         }
         self.retention.witnesses.counters = {
             "auth": self.auth.count,

@@ -19,7 +19,7 @@ from services.imaging.exporting import record
 from services.imaging.exporting.archive import PART_BYTES, Archive
 from services.imaging.exporting.page import index_page
 from services.imaging.ports import SubjectKeys
-from shared.contracts import Call, consents, imaging, payments, retention, rights
+from shared.contracts import Call, bookkeeping, consents, imaging, retention, rights
 from shared.crypto import DataKey, seal, unseal
 from shared.kernel.clock import Clock, rfc3339
 from shared.kernel.errors import Conflict, NotFound, PhotoRejected, SubjectErased
@@ -106,7 +106,7 @@ class _Build:
         """The archive's size once all its parts are stored."""
         ask, subject_id = self._parts.asker.ask, self._subject_id
         account = record.account_record(ask(consents.ExportSubject(subject_id=subject_id)), self._key)
-        money = record.payments_record(ask(payments.ExportSubject(subject_id=subject_id)))
+        money = record.payments_record(ask(bookkeeping.ExportSubject(subject_id=subject_id)))
         rest = record.rights_record(ask(rights.ExportSubject(subject_id=subject_id)), self._key)
         with Archive(self._take, self._parts.part_bytes) as archive:
             photos = self._photos(archive)

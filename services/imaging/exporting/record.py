@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.imaging.domain.photos import analysis_identity, facts_identity
-from shared.contracts import consents, feedback, imaging, payments, rights
+from shared.contracts import bookkeeping, consents, feedback, imaging, rights
 from shared.crypto import DataKey, unseal
 from shared.kernel.clock import rfc3339
 from shared.kernel.personal import Secret
@@ -51,7 +51,7 @@ def photo_record(portion: imaging.PhotoPortion, key_of: KeyOf) -> dict[str, Any]
     }
 
 
-def payments_record(portion: payments.PaymentsPortion) -> dict[str, Any]:
+def payments_record(portion: bookkeeping.PaymentsPortion) -> dict[str, Any]:
     """Orders, refunds, what is unlocked, what may still be unlocked; amounts in fen."""
     return {
         "currency": "CNY",
