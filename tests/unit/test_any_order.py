@@ -25,6 +25,7 @@ from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
 from services.imaging.worker_cases import Void, WorkerParts
 from services.payments import erasure_cases
+from services.retention import disclosures as retention_disclosures
 from services.retention import exports as retention_exports
 from services.retention import use_cases as retention_cases
 from shared.contracts import LISTENERS, Message, auth, imaging, payments, retention
@@ -172,6 +173,10 @@ class Dice:
             ("retention.rights", retention.PurgeRequested): lambda m: retention_exports.purge_subject(
                 m, world.retention.rights
             ),
+            **{
+                ("retention.rights", kind): lambda m: retention_disclosures.hear_disclosed(m, world.retention.rights)
+                for kind in (auth.SubjectDisclosed, payments.SubjectDisclosed)
+            },
             ("retention.purges", retention.SubjectPurged): lambda m: retention_cases.hear_report(
                 m, world.retention.parts
             ),
