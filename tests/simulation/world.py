@@ -1,0 +1,343 @@
+"""All services on memory twins, with the calls and messages between them, as processes that can die."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.auth.adapters.memory import MemoryShelf, memory_auth
+from services.auth.domain.policies import PolicyDocument
+from services.auth.ports import AuthParts, TokenPolicy
+from services.imaging.adapters.keys import AskedKeys
+from services.imaging.adapters.memory import MemoryStudio, memory_imaging
+from services.imaging.ports import ImagingParts
+from services.imaging.worker_bus import Delivery
+from services.imaging.worker_cases import WorkerParts
+from services.imaging.worker_loop import Worker
+from services.payments.adapters.catalogue import products
+from services.payments.adapters.memory import memory_payments
+from services.payments.adapters.memory_alipay import MemoryAlipay
+from services.payments.domain.trades import Merchant
+from services.payments.ports import PaymentsParts
+from services.retention.adapters.memory import memory_retention
+from services.retention.adapters.witnesses import AskedWitnesses
+from services.retention.ports import RetentionParts
+from shared.contracts.base import Call, decode
+from shared.contracts.queues import MATTE_FREE, MATTE_PAID
+from shared.crypto.subject_keys import KeyCache
+from shared.kernel.errors import PocketError, TimedOut
+from shared.messaging.delivery import DeliveryPolicy, Judgement
+from shared.rpc import wire
+from shared.testing.faults import Killed, watched
+from shared.testing.held_clock import HeldClock
+from shared.testing.memory_store import MemoryStore
+from tests.simulation import constants as held
+from tests.simulation.broker import BY_QUEUE, Broker, Letter
+from tests.simulation.database import Database
+from tests.simulation.entry_points import table_of
+from tests.simulation.laws import Laws
+from tests.simulation.machine import Machine, Task
+from tests.unit.auth.providers.fake import FakeProvider
+
+SERVICES = ("auth", "imaging", "payments", "retention")
+WORKERS = ("worker-1", "worker-2")
+MATTE = {MATTE_FREE.queue: MATTE_FREE, MATTE_PAID.queue: MATTE_PAID}
+MERCHANT = Merchant("2021000000000001", "2088000000000001")
+ACCESS_LIFE = timedelta(minutes=10)
+PATIENCE_SECONDS = 5.0
+"""How long a caller waits for an answer."""
+POLICY = "2026-01-01"
+PRODUCTS = products()
+ANSWERED_BY = {kind: (service, name) for service in SERVICES for kind, name in table_of(service).answers.items()}
+
+
+class Cache(KeyCache):
+    """Forgets when it is asked: no threads in a simulation."""
+
+    def _forget_later(self) -> None:
+        return
+
+
+class Line:
+    """How a process asks services; its real twin is an RPC client."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def ask(self, call: Call[Any], *, timeout: float | None = None) -> Any:
+        """The answer, or the error that came instead; a dead service does not answer."""
+        world, machine = self.world, self.world.machine
+        machine.step(f"line.{call.method}")
+        body = wire.encode_call(call)
+        world.laws.see(body, call.method)
+        if machine.current is not None:
+            machine.current.notes.setdefault("asked", []).append((call.service, call.method))
+        asked_at = world.clock.monotonic()
+        process, answer = world.answering(call, body)
+        if machine.current is None:
+            reply = answer()
+        else:
+            task = machine.spawn(process, f"answers {call.method}", answer)
+            machine.wait_until(lambda: task.done)
+            reply = task.result
+        if reply is None or world.clock.monotonic() - asked_at > PATIENCE_SECONDS:
+            raise TimedOut(f"{call.service}.{call.method}")
+        machine.step(f"line.{call.method} done")
+        return wire.decode_reply(reply, call.answer)
+
+
+class _Keys(AskedKeys):
+    """A worker's keys, looked at."""
+
+    def __init__(self, world: World, process: str) -> None:
+        super().__init__(Line(world), held.KEYRING, Cache(world.clock.monotonic))  # type: ignore[arg-type]
+        self._world = world
+        self._process = process
+
+    def key_of(self, subject_id: UUID) -> Any:
+        key = super().key_of(subject_id)
+        self._world.laws.key_given(subject_id, "process_photo", self._process)
+        return key
+
+
+class _Bus:
+    """A worker's bus: settles at our broker."""
+
+    def __init__(self, world: World, letter: Letter | None) -> None:
+        self.world = world
+        self.letter = letter
+        self.settled = False
+        self.answer: bytes | None = None
+
+    def settle(self, delivery: Delivery, judgement: Judgement, error: str) -> None:
+        assert self.letter is not None
+        self.settled = True
+        self.world.broker.settle(self.letter, judgement)
+
+    def reply(self, delivery: Delivery, body: bytes) -> None:
+        self.answer = body
+
+
+class _Provider(FakeProvider):
+    """Its people's ids and names carry the mark."""
+
+
+class World:
+    """Everything there is, but for the people."""
+
+    def __init__(self, die: random.Random) -> None:
+        self.die = die
+        self.clock = HeldClock(held.BEGIN)
+        self.machine = Machine(die)
+        self.machine.on_kill = self._forget
+        self.broker = Broker(die, self.clock.monotonic)
+        self.lines: list[dict[str, Any]] = []
+        self.unexpected: list[str] = []
+        self.gateway_ears: dict[str, list[bytes]] = {}
+        self.on_restart: dict[str, Callable[[], None]] = {}
+        self.bare_store = MemoryStore()
+        self.laws = Laws(self)
+        self.databases = {
+            name: Database(name, make(held.TOMBSTONE_KEY, clock=self.clock), self.machine, self.laws.committed)
+            for name, make in zip(SERVICES, (memory_auth, memory_imaging, memory_payments, memory_retention), strict=True)
+        }
+        step = self.machine.step
+        self.store = watched(_LookedAtStore(self), "store", step)
+        self.alipay = MemoryAlipay(self.clock, MERCHANT)
+        self.alipay.behind = timedelta(seconds=20)
+        self.providers = {"wechat": _Provider("wechat"), "apple": _Provider("apple", "app-two")}
+        self.policy = MemoryShelf(
+            PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "zh", "隐私政策", "# 隐私政策"),
+            PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "en", "Privacy", "# Privacy"),
+        )
+        self.services = {name: table_of(name).bound(self._parts(name)) for name in SERVICES}
+        self.workers = {name: self._worker(name) for name in WORKERS}
+
+    def _parts(self, name: str) -> Any:
+        work, step, clock = self.databases[name], self.machine.step, self.clock
+        if name == "auth":
+            tokens = TokenPolicy(held.QuickSigner(), ACCESS_LIFE, timedelta(days=60))  # type: ignore[arg-type]
+            providers = {each: watched(one, "provider", step) for each, one in self.providers.items()}
+            return AuthParts(work, held.KEYRING, tokens, self.policy, clock, providers, held.PEPPER)
+        if name == "imaging":
+            return ImagingParts(work, self.store, clock, timedelta(minutes=10), "paid")
+        if name == "payments":
+            alipay = watched(self.alipay, "alipay", step)
+            return PaymentsParts(work, alipay, MERCHANT, PRODUCTS, held.NOTICE_KEY, clock, timedelta(minutes=15))
+        dead = watched(self.broker, "dead", step)
+        return RetentionParts(
+            work, self.store, AskedWitnesses(Line(self)), dead, held.CERTIFICATES, held.RECEIPT_KEY, clock,  # type: ignore[arg-type]
+            timedelta(minutes=15),
+        )  # fmt: skip
+
+    def _worker(self, process: str) -> Worker:
+        """The real loop's judgements, without its threads."""
+        worker = object.__new__(Worker)
+        studio = watched(MemoryStudio(), "studio", self.machine.step)
+        worker.parts = WorkerParts(
+            self.databases["imaging"], self.store, _Keys(self, process), studio, self.clock, "paid"
+        )
+        worker._policy = DeliveryPolicy()
+        worker._batch = 2
+        return worker
+
+    def _forget(self, process: str) -> None:
+        """A process died: what it had in memory is gone."""
+        if process in WORKERS:
+            self.workers[process] = self._worker(process)
+        elif process in self.on_restart:
+            self.on_restart[process]()
+
+    # ---- calls
+
+    def answering(self, call: Call[Any], body: bytes) -> tuple[str, Callable[[], bytes]]:
+        """Who answers a call, and how."""
+        if call.service == "imaging-worker":
+            process = self.die.choice(WORKERS)
+            return process, lambda: self._render(process, body)
+        service, name = ANSWERED_BY[type(call)]
+        kind = type(call)
+
+        def answer() -> bytes:
+            try:
+                result = getattr(self.services[service], name)(wire.decode_call(body, kind))
+            except Exception as error:  # noqa: BLE001 - an answer like any other
+                self.note(error, call.method)
+                return wire.encode_reply(None, error)
+            reply = wire.encode_reply(result, None)
+            self.laws.see(reply, f"answer of {call.method}", secret=True)
+            return reply
+
+        return service, answer
+
+    def _render(self, process: str, body: bytes) -> bytes:
+        worker = self.workers[process]
+        bus = _Bus(self, None)
+        delivery = Delivery(body=body, tag=0, epoch=0, listener=None)
+        _with_bus(worker, bus, lambda one: one._render(delivery))
+        assert bus.answer is not None
+        return bus.answer
+
+    def note(self, error: BaseException, where: str) -> None:
+        """Errors that are none of ours are findings."""
+        if not isinstance(error, (PocketError, Killed)) and "does not answer" not in str(error):
+            self.unexpected.append(f"{where}: {type(error).__name__}: {error}")
+
+    # ---- messages
+
+    def relay(self, service: str, *, dies: bool = False) -> bool:
+        """What waits in an outbox goes out; a relay that dies before it forgets sends it again."""
+        database = self.databases[service]
+        waiting = database.state.outbox
+        if database.busy or not waiting:
+            return False
+        count = len(waiting) if self.machine.calm else self.die.randint(1, len(waiting))
+        gone = []
+        for outgoing in list(waiting[:count]):
+            self.laws.published(service, outgoing)
+            if self.broker.publish(outgoing):
+                gone.append(outgoing)
+                for ear in self.gateway_ears.values():
+                    ear.append(outgoing.body)
+            else:
+                self.laws.broken("2 published", f"nobody listens to {outgoing.routing_key}")
+        if not dies:
+            database.state.outbox = [each for each in waiting if each not in gone]
+        return True
+
+    def deliver(self, letter: Letter) -> Task:
+        """Hand a letter to its consumer."""
+        self.broker.take(letter)
+        kind = decode(letter.body)[0].type
+        if letter.queue in MATTE:
+            process = self.die.choice(WORKERS)
+            bus = _Bus(self, letter)
+            return self._consume(process, letter, kind, lambda: self._matte(process, letter, bus), bus)
+        service = letter.queue.split(".", 1)[0]
+        return self._consume(service, letter, kind, lambda: self._handle(service, letter), None)
+
+    def _consume(
+        self, process: str, letter: Letter, kind: str, action: Callable[[], Any], bus: _Bus | None
+    ) -> Task:
+        def settle(task: Task) -> None:
+            if isinstance(task.error, Killed):
+                if bus is None or not bus.settled:
+                    self.broker.give_back(letter)
+                return
+            if bus is None:
+                policy = DeliveryPolicy(BY_QUEUE[letter.queue].delays_seconds)
+                self.broker.settle(letter, policy.judge(task.error, letter.attempt))
+            if task.error is not None:
+                self.note(task.error, f"{letter.queue} {kind}")
+                self.machine.say(f"    {letter.queue} {kind}: {task.error}")
+            if not self.machine.calm and self.die.random() < 0.05:
+                self.broker.repeat(letter)
+
+        task = self.machine.spawn(process, f"{letter.queue} {kind}", action, settle)
+        task.handling = f"{letter.queue} {letter.message_id}"
+        return task
+
+    def _handle(self, service: str, letter: Letter) -> None:
+        message, _ = decode(letter.body)
+        method = table_of(service).listens.get((letter.queue, type(message)))
+        if method is None:
+            raise LookupError(f"{letter.queue} has no method for {message.type}")
+        getattr(self.services[service], method)(message)
+
+    def _matte(self, process: str, letter: Letter, bus: _Bus) -> None:
+        delivery = Delivery(
+            body=letter.body, tag=0, epoch=0, listener=MATTE[letter.queue],
+            attempt=letter.attempt, deliveries=letter.deliveries,
+        )  # fmt: skip
+        _with_bus(self.workers[process], bus, lambda worker: worker._matte([delivery]))
+
+    def timer(self, service: str, name: str) -> Task:
+        """A timer goes off."""
+
+        def turn() -> None:
+            try:
+                getattr(self.services[service], name)()
+            except Exception as error:  # noqa: BLE001 - the next turn tries again
+                self.note(error, name)
+
+        return self.machine.spawn(service, name, turn)
+
+    def held_subjects(self) -> set[UUID]:
+        """All subjects there ever were."""
+        return self.laws.subjects
+
+    def everything_rests(self) -> bool:
+        """Whether no message waits and no outbox holds one."""
+        return not self.broker.waiting and not any(each.state.outbox for each in self.databases.values())
+
+
+class _LookedAtStore:
+    """The store; what is written is looked at."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._store = world.bare_store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, key: str, sealed: bytes) -> None:
+        self._world.laws.written(key, sealed)
+        self._store.put(key, sealed)
+
+    def keys(self, prefix: str) -> Any:
+        current = self._world.machine.current
+        if current is not None:
+            current.notes.setdefault("asked", []).append(("store", prefix))
+        return self._store.keys(prefix)
+
+
+def _with_bus(worker: Worker, bus: _Bus, act: Callable[[Worker], None]) -> None:
+    """One delivery of a worker, settled by its own bus: several are under way at once."""
+    hand = object.__new__(Worker)
+    hand.parts, hand._policy, hand._batch = worker.parts, worker._policy, worker._batch
+    hand.bus = bus  # type: ignore[assignment]
+    act(hand)
