@@ -40,6 +40,16 @@ class _AsyncLine:
         return self._line.ask(call, timeout=timeout)
 
 
+class _NoLock:
+    """asyncio's lock would wait in an event loop; two tasks may ask twice instead."""
+
+    async def __aenter__(self) -> None:
+        return
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """The result of something that never really waits."""
     try:
@@ -64,6 +74,7 @@ class Gateway:
         """With nothing in memory; what it did not hear is asked for before it is ready."""
         asker: Any = _AsyncLine(self.world)
         self.access = Access(asker)
+        self.access._refreshing = _NoLock()  # type: ignore[assignment]
         self.keys = GatewayKeys(asker, held.KEYRING, Cache(self.world.clock.monotonic))
         self.ear = _Ear(self.access, self.keys)
         self.world.gateway_ears[self.name] = []

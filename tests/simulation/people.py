@@ -94,6 +94,18 @@ class People:
 
     # ---- coming and going
 
+    def begin(self) -> None:
+        """Before the dice fall: a guest, an account and perhaps a child whose guardian agrees, each with a photo."""
+        gateway, (ada, bo, kid) = self.gateways[0], self.everybody
+        self.start(ada, gateway)
+        self.sign_in(bo, gateway)
+        self.upload(ada, gateway)
+        self.upload(bo, gateway)
+        if self.die.random() < 0.4:
+            self.start(kid, gateway)
+            self.guard(kid, gateway)
+            self.guard(bo, gateway)
+
     def start(self, person: Person, gateway: Gateway) -> None:
         """A device starts, resumes, or starts anew without its secret."""
         secret = person.secret if self.die.random() < 0.6 else None
@@ -222,7 +234,7 @@ class People:
 
     def order(self, person: Person, gateway: Gateway) -> None:
         me = self._mine(person, gateway)
-        product = self.die.choice(PRODUCTS)
+        product = self.die.choice(PRODUCTS if person.photos else PRODUCTS[3:])
         photo_id = self.die.choice(person.photos) if person.photos and product in ("hd-photo", "print-sheet") else None
         if photo_id is not None:
             gateway.line.ask(imaging.GetPhoto(subject_id=me.subject_id, photo_id=photo_id))
@@ -286,6 +298,8 @@ class People:
     def guard(self, person: Person, gateway: Gateway) -> None:
         """The child asks, the adult answers, and may think again."""
         kid, adult = self.everybody[2], self.everybody[1]
+        if kid.me is None or adult.me is None:
+            return
         if person is kid:
             me = self._mine(kid, gateway)
             kid.links.append(gateway.line.ask(consents.AskGuardian(subject_id=me.subject_id)).link_token)

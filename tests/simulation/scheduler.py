@@ -23,6 +23,8 @@ TURNS = 130
 AT_ONCE = 5
 GATEWAYS = ("gateway-1", "gateway-2")
 TIMERS = [(service, name) for service in SERVICES for name in sorted(table_of(service).timers)]
+RESTS = (6, 6, 65, 700)
+"""Seconds that pass between the last looks of a run: a purge's second try, its second look, an order's end."""
 MOODS = ("", "", "", "lost", "late")
 
 
@@ -58,6 +60,7 @@ class Run:
         """The whole of it."""
         for gateway in self.gateways:
             gateway.catch_up()
+        self.people.begin()
         self.machine.calm = False
         for _ in range(TURNS):
             self.turn()
@@ -159,15 +162,16 @@ class Run:
             if not gateway.ready:
                 gateway.catch_up()
         self.drain()
-        for rest in range(40):
+        for number, seconds in enumerate((*RESTS, *[700] * 40), 1):
             stuck = [p for p in world.databases["retention"].state.purges.values() if p.state is PurgeState.STUCK]
             for purge in stuck:
                 self.call(retention.RetryPurge(purge_id=purge.purge_id))
-            self.forward(6 if rest < 3 else 65 if rest < 10 else 700)
-            self.timers(every=rest >= 3)
-            self.drain()
-            if rest >= 12 and self.at_rest():
-                return
+            self.forward(seconds)
+            self.timers(seconds)
+            if number >= len(RESTS) and self.at_rest():
+                self.timers(86_400)
+                if self.at_rest():
+                    return
         raise LawBroken("law 5 every purge ends: nothing came to rest")
 
     def at_rest(self) -> bool:
@@ -182,12 +186,13 @@ class Run:
             and not any(refund.next_look_at for refund in state["payments"].refunds.values())
         )
 
-    def timers(self, *, every: bool) -> None:
-        """All timers, or those of every second."""
+    def timers(self, seconds: float) -> None:
+        """All timers that go off within so many seconds; then what they have said is delivered."""
         for service, name in TIMERS:
-            if every or table_of(service).timers[name] <= 1:
+            if table_of(service).timers[name] <= seconds:
                 self.world.timer(service, name)
                 self.machine.run_all()
+        self.drain()
 
     def drain(self) -> None:
         """Every message to its listener, every notice to its address, every event to its ear."""
