@@ -20,7 +20,7 @@ from shared.crypto.hashing import tombstone
 from shared.crypto.subject_keys import KEY_LIFE_SECONDS
 from shared.testing.memory_work import Outgoing
 from tests.simulation.constants import MARK, TOMBSTONE_KEY
-from tests.simulation.machine import Task
+from tests.simulation.machine import LawBroken, Task
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -35,10 +35,6 @@ ONCE_A_PHOTO = (imaging.MattePhoto, imaging.PhotoReady, imaging.PhotoRejected)
 ONCE_A_MESSAGE = (auth.SubjectFenced, auth.SubjectPurged, imaging.SubjectPurged, payments.SubjectPurged)
 PRESENT = frozenset(PhotoState) - {PhotoState.UPLOADING, PhotoState.DELETING}
 MARKED = MARK.encode()
-
-
-class LawBroken(AssertionError):
-    """A rule does not hold; says which, and how it was seen."""
 
 
 class Laws:

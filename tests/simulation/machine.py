@@ -31,6 +31,10 @@ FAILS_AS: dict[str, tuple[type[Exception], ...]] = {
 }
 
 
+class LawBroken(BaseException):
+    """A rule does not hold; says which, and how it was seen. No handler of the code under test takes it."""
+
+
 class Deadlock(AssertionError):
     """Everybody waits for somebody."""
 
@@ -63,6 +67,7 @@ class Machine:
         self.steps = 0
         self.fuse = 1
         self.trace: list[str] | None = None
+        self.broken: LawBroken | None = None
         self.on_kill: Callable[[str], None] = lambda process: None
 
     # ---- inside of tasks
@@ -122,6 +127,9 @@ class Machine:
                 task.error = error
             except Killed as death:
                 task.error = death
+            except LawBroken as broken:
+                self.broken = self.broken or broken
+                return
             task.done = True
             if on_end is not None:
                 on_end(task)
@@ -140,6 +148,8 @@ class Machine:
             self.current = before
         if task.greenlet.dead and task in self.tasks:
             self.tasks.remove(task)
+        if self.broken is not None:
+            raise self.broken
 
     def ready(self) -> list[Task]:
         """Tasks that can go on."""
@@ -159,7 +169,9 @@ class Machine:
         for task in list(self.tasks):
             task.killed = True
             while not task.greenlet.dead:
-                self.go_on(task)
+                self.current = task
+                task.greenlet.switch()
+        self.current = None
         self.tasks.clear()
 
     def kill(self, process: str) -> None:

@@ -13,8 +13,7 @@ from shared.testing.held_clock import HeldClock
 from tests.simulation.constants import held_still
 from tests.simulation.entry_points import table_of
 from tests.simulation.gateway import Gateway
-from tests.simulation.laws import LawBroken
-from tests.simulation.machine import Deadlock
+from tests.simulation.machine import Deadlock, LawBroken
 from tests.simulation.people import People
 from tests.simulation.quiescence import judge
 from tests.simulation.world import SERVICES, WORKERS, World
@@ -25,6 +24,7 @@ GATEWAYS = ("gateway-1", "gateway-2")
 TIMERS = [(service, name) for service in SERVICES for name in sorted(table_of(service).timers)]
 RESTS = (6, 6, 65, 700)
 """Seconds that pass between the last looks of a run: a purge's second try, its second look, an order's end."""
+MOST_ROUNDS = 60
 MOODS = ("", "", "", "lost", "late")
 
 
@@ -197,7 +197,7 @@ class Run:
     def drain(self) -> None:
         """Every message to its listener, every notice to its address, every event to its ear."""
         world, machine = self.world, self.machine
-        while True:
+        for _ in range(MOST_ROUNDS):
             relayed = [world.relay(service) for service in SERVICES]
             ready = world.broker.ready()
             for letter in ready:
@@ -213,6 +213,7 @@ class Run:
                 self.gateways[0].alipay_notice(body)
             if not (any(relayed) or ready or post):
                 return
+        raise LawBroken("law 5 every purge ends: messages go round without end")
 
     def call(self, call: Any) -> None:
         """An operator's call."""
