@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ from cryptography.exceptions import InvalidSignature
 
 from services.payments.adapters import memory_alipay
 from shared.crypto import Keyring
-from shared.crypto.signing import Signer
 from shared.kernel import ids, log
 from shared.kernel.personal import Secret
 from shared.testing.held_clock import HeldClock
@@ -25,7 +25,6 @@ MARK = "Ada-Lovelace"
 """Stands in everything that is personal, so that one search finds whatever lies in the clear."""
 
 KEYRING = Keyring({"m1": Secret(b"m" * 32)})
-CERTIFICATES = Signer({"c1": Secret(b"c" * 32)})
 TOMBSTONE_KEY = Secret(b"t" * 32)
 RECEIPT_KEY = Secret(b"r" * 32)
 NOTICE_KEY = Secret(b"n" * 32)
@@ -33,10 +32,10 @@ PEPPER = Secret(b"p" * 32)
 
 
 class QuickSigner:
-    """Signs access tokens with nothing: their signatures have tests of their own."""
+    """Signs tokens and certificates with nothing: signatures have tests of their own."""
 
     def sign(self, payload: dict[str, Any], *, kind: str = "JWT") -> str:
-        return f"{kind}.{payload['sub']}.{payload['sid']}"
+        return json.dumps({"kind": kind, **payload})
 
     def jwks(self) -> list[dict[str, str]]:
         return []

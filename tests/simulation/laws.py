@@ -19,6 +19,7 @@ from shared.contracts.base import Message
 from shared.crypto.hashing import tombstone
 from shared.crypto.subject_keys import KEY_LIFE_SECONDS
 from shared.testing.memory_work import Outgoing
+from tests.simulation.broker import content_of
 from tests.simulation.constants import MARK, TOMBSTONE_KEY
 from tests.simulation.machine import LawBroken, Task
 
@@ -127,7 +128,7 @@ class Laws:
         for outgoing in after.outbox[len(before.outbox) :]:
             self.committed_ids.add(outgoing.message_id)
             self.mandatory_ids.add(outgoing.message_id)
-            self._said(service, outgoing.message, task)
+            self._said(service, content_of(outgoing.body), task)
         if service == "auth":
             self._auth(before, after)
         elif service == "imaging":

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.retention.domain.purges import PurgeState
 from shared.contracts import retention
-from shared.contracts.base import decode
 from shared.testing.held_clock import HeldClock
+from tests.simulation.broker import content_of
 from tests.simulation.constants import held_still
 from tests.simulation.entry_points import table_of
 from tests.simulation.gateway import Gateway
@@ -22,7 +22,7 @@ TURNS = 130
 AT_ONCE = 5
 GATEWAYS = ("gateway-1", "gateway-2")
 TIMERS = [(service, name) for service in SERVICES for name in sorted(table_of(service).timers)]
-RESTS = (6, 6, 65, 700)
+RESTS = (6, 65, 700)
 """Seconds that pass between the last looks of a run: a purge's second try, its second look, an order's end."""
 MOST_ROUNDS = 60
 MOODS = ("", "", "", "lost", "late")
@@ -89,7 +89,7 @@ class Run:
             letter = self.die.choice(ready)
             if not self.machine.calm and self.die.random() < 0.06:
                 self.world.broker.repeat(letter)
-            self.machine.say(f"deliver {letter.queue} {decode(letter.body)[0].type} (attempt {letter.attempt})")
+            self.machine.say(f"deliver {letter.queue} {content_of(letter.body).type} (attempt {letter.attempt})")
             self.world.deliver(letter)
 
     def relay(self) -> None:
@@ -201,7 +201,7 @@ class Run:
             relayed = [world.relay(service) for service in SERVICES]
             ready = world.broker.ready()
             for letter in ready:
-                self.machine.say(f"deliver {letter.queue} {decode(letter.body)[0].type}")
+                self.machine.say(f"deliver {letter.queue} {content_of(letter.body).type}")
                 world.deliver(letter)
                 machine.run_all()
             for gateway in self.gateways:

@@ -35,7 +35,7 @@ from shared.testing.faults import Killed, watched
 from shared.testing.held_clock import HeldClock
 from shared.testing.memory_store import MemoryStore
 from tests.simulation import constants as held
-from tests.simulation.broker import BY_QUEUE, Broker, Letter
+from tests.simulation.broker import BY_QUEUE, Broker, Letter, content_of
 from tests.simulation.database import Database
 from tests.simulation.entry_points import table_of
 from tests.simulation.laws import Laws
@@ -169,7 +169,7 @@ class World:
             return PaymentsParts(work, alipay, MERCHANT, PRODUCTS, held.NOTICE_KEY, clock, timedelta(minutes=15))
         dead = watched(self.broker, "dead", step)
         return RetentionParts(
-            work, self.store, AskedWitnesses(Line(self)), dead, held.CERTIFICATES, held.RECEIPT_KEY, clock,  # type: ignore[arg-type]
+            work, self.store, AskedWitnesses(Line(self)), dead, held.QuickSigner(), held.RECEIPT_KEY, clock,  # type: ignore[arg-type]
             timedelta(minutes=15),
         )  # fmt: skip
 
@@ -251,7 +251,7 @@ class World:
     def deliver(self, letter: Letter) -> Task:
         """Hand a letter to its consumer."""
         self.broker.take(letter)
-        kind = decode(letter.body)[0].type
+        kind = content_of(letter.body).type
         if letter.queue in MATTE:
             process = self.die.choice(WORKERS)
             bus = _Bus(self, letter)
