@@ -20,7 +20,7 @@ from shared.testing.faults import Killed
 Action = Callable[[], Any]
 STEPS_BETWEEN_EVENTS = 5.0
 """Mean number of steps until the die is asked again."""
-OTHERS, FAILURE = 0.83, 0.93
+OTHERS, FAILURE = 0.90, 0.96
 """Of what happens at a step: others go on, else the port fails, else the process dies."""
 FAILS_AS: dict[str, tuple[type[Exception], ...]] = {
     "store": (StoreUnavailable,),

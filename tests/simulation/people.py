@@ -92,6 +92,19 @@ class People:
 
         self.world.machine.spawn(gateway.name, f"{person.name} {act.__name__}", attempt)
 
+    def begin_to_buy(self) -> None:
+        """Some photos are ready: something is rendered, something is bought, and perhaps paid for."""
+        gateway = self.gateways[0]
+        for person in self.everybody[:2]:
+            try:
+                self.render(person, gateway)
+                if self.die.random() < 0.6:
+                    self.order(person, gateway)
+                    if self.die.random() < 0.7:
+                        self.pay(person, gateway)
+            except PocketError as error:
+                self.world.machine.say(f"    {person.name}: {error}")
+
     # ---- coming and going
 
     def begin(self) -> None:

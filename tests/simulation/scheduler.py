@@ -50,8 +50,8 @@ class Run:
         self.gateways = [Gateway(world, name) for name in GATEWAYS]
         self.people = People(world, self.gateways)
         self.happenings = [
-            (26, self.people.somebody_acts), (34, self.deliver), (16, self.relay), (6, self.hear), (5, self.notice),
-            (6, self.timer), (5, self.time), (1, self.death), (1, self.mood),
+            (24, self.people.somebody_acts), (34, self.deliver), (22, self.relay), (5, self.hear), (5, self.notice),
+            (5, self.timer), (5, self.time), (1, self.death), (1, self.mood),
         ]  # fmt: skip
         self._weights = [weight for weight, _ in self.happenings]
         self._acts = [act for _, act in self.happenings]
@@ -61,6 +61,9 @@ class Run:
         for gateway in self.gateways:
             gateway.catch_up()
         self.people.begin()
+        if self.die.random() < 0.75:
+            self.drain()
+            self.people.begin_to_buy()
         self.machine.calm = False
         for _ in range(TURNS):
             self.turn()
