@@ -20,7 +20,7 @@ from tests.simulation.world import POLICY, World
 from tests.unit.auth.providers.fake import HINT, SIGNATURE
 
 PRODUCTS = ("hd-photo", "hd-photo", "print-sheet", "pack-ten", "month-pass")
-CONTENTS = (f"photo of {MARK}", f"photo of {MARK} again", "unusable: no_face")
+CONTENTS = (*[f"photo of {MARK}"] * 3, *[f"photo of {MARK} again"] * 2, "unusable: no_face")
 FORGERIES: tuple[dict[str, Any], ...] = (
     {"key": 1}, {"total_amount": "0.01"}, {"seller_id": "2088999999999999"}, {"app_id": "2021999999999999"},
     {"trade_no": ""},
