@@ -9,6 +9,7 @@ from typing import Any
 from services.retention.domain.purges import PurgeState
 from shared.contracts import retention
 from shared.testing.held_clock import HeldClock
+from tests.simulation.beginning import begin, begin_at
 from tests.simulation.broker import content_of
 from tests.simulation.constants import held_still
 from tests.simulation.entry_points import table_of
@@ -22,7 +23,7 @@ TURNS = 130
 AT_ONCE = 5
 GATEWAYS = ("gateway-1", "gateway-2")
 TIMERS = [(service, name) for service in SERVICES for name in sorted(table_of(service).timers)]
-RESTS = (6, 65, 700)
+RESTS = (6, 700)
 """Seconds that pass between the last looks of a run: a purge's second try, its second look, an order's end."""
 MOST_ROUNDS = 60
 MOODS = ("", "", "", "lost", "late")
@@ -58,12 +59,9 @@ class Run:
 
     def play(self) -> None:
         """The whole of it."""
+        begin(self)
         for gateway in self.gateways:
             gateway.catch_up()
-        self.people.begin()
-        if self.die.random() < 0.75:
-            self.drain()
-            self.people.begin_to_buy()
         self.machine.calm = False
         for _ in range(TURNS):
             self.turn()
@@ -225,6 +223,7 @@ class Run:
 
 def run_seed(seed: int, *, trace: bool = False, turns: int | None = None) -> Outcome:
     """Play one seed; its outcome says which law broke, if one did."""
+    begin_at(seed)
     world = World(random.Random(seed))
     outcome = Outcome(seed)
     if trace:
