@@ -13,21 +13,19 @@ from uuid import UUID
 from services.gateway.access import Access
 from services.gateway.app import _Ear
 from services.gateway.keys import GatewayKeys
-from services.gateway.stream import HEARD
 from services.imaging.domain.photos import CUTOUT, ORIGINAL
 from shared.contracts import accounts, auth, imaging, payments, retention
-from shared.contracts.base import Call, decode
+from shared.contracts.base import Call
 from shared.crypto import seal, unseal
 from shared.kernel.errors import Code, Conflict, PocketError, SubjectErased
 from shared.kernel.ids import new_id
 from shared.storage import ObjectMissing, object_key
 from tests.simulation import constants as held
+from tests.simulation.broker import content_of
 from tests.simulation.world import Cache, Line, World
 
 if TYPE_CHECKING:
     from shared.crypto import DataKey
-
-HEARD_TYPES = tuple(kind.type for kind in HEARD)
 
 
 class _AsyncLine:
@@ -88,9 +86,7 @@ class Gateway:
 
     def hear(self, body: bytes) -> None:
         """One event."""
-        message, _ = decode(body)
-        if message.type in HEARD_TYPES:
-            self.ear(message)
+        self.ear(content_of(body))
 
     def key_of(self, subject_id: UUID, purpose: auth.Purpose) -> DataKey:
         key: DataKey = run(self.keys.key_of(subject_id, purpose))

@@ -18,8 +18,8 @@ from shared.storage import StoreUnavailable
 from shared.testing.faults import Killed
 
 Action = Callable[[], Any]
-STEPS_BETWEEN_EVENTS = 5.0
-"""Mean number of steps until the die is asked again."""
+PACES = (2.5, 5.0, 5.0, 10.0)
+"""Mean number of steps until the die is asked again: one for each run."""
 OTHERS, FAILURE = 0.90, 0.96
 """Of what happens at a step: others go on, else the port fails, else the process dies."""
 FAILS_AS: dict[str, tuple[type[Exception], ...]] = {
@@ -65,6 +65,7 @@ class Machine:
         self.current: Task | None = None
         self.calm = True
         self.steps = 0
+        self.pace = die.choice(PACES)
         self.fuse = 1
         self.trace: list[str] | None = None
         self.broken: LawBroken | None = None
@@ -94,7 +95,7 @@ class Machine:
             self._let_others(task)
 
     def _happens(self, task: Task, name: str) -> None:
-        self.fuse = 1 + int(self.die.expovariate(1 / STEPS_BETWEEN_EVENTS))
+        self.fuse = 1 + int(self.die.expovariate(1 / self.pace))
         chance = self.die.random()
         errors = FAILS_AS.get(name.split(".", 1)[0], ())
         if chance < OTHERS or (chance < FAILURE and not errors):

@@ -21,6 +21,14 @@ from tests.unit.auth.providers.fake import HINT, SIGNATURE
 
 PRODUCTS = ("hd-photo", "hd-photo", "print-sheet", "pack-ten", "month-pass")
 CONTENTS = (*[f"photo of {MARK}"] * 3, *[f"photo of {MARK} again"] * 2, "unusable: no_face")
+THEMES: tuple[frozenset[str], ...] = (
+    frozenset(),
+    frozenset({"order", "pay", "unlock", "refund", "download", "sign_in"}),
+    frozenset({"consent", "guard", "publish_policy", "profile"}),
+    frozenset({"upload", "render", "delete_photo", "wipe"}),
+    frozenset({"sign_in", "link", "unlink", "provider_push", "leave", "refresh", "replay_refresh", "log_out"}),
+)
+"""What people of one run are most about."""
 FORGERIES: tuple[dict[str, Any], ...] = (
     {"key": 1}, {"total_amount": "0.01"}, {"seller_id": "2088999999999999"}, {"app_id": "2021999999999999"},
     {"trade_no": ""},
@@ -69,7 +77,8 @@ class People:
             (1, self.unlink), (3, self.consent), (2, self.guard), (1, self.profile), (1, self.provider_push),
             (1, self.forge), (1, self.publish_policy), (1, self.operator),
         ]  # fmt: skip
-        self._weights = [weight for weight, _ in self.deeds]
+        theme = self.die.choice(THEMES)
+        self._weights = [weight * (5 if act.__name__ in theme else 1) for weight, act in self.deeds]
         self._acts = [act for _, act in self.deeds]
 
     def somebody_acts(self) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from services.gateway.stream import HEARD
 from services.auth.adapters.memory import MemoryShelf, memory_auth
 from services.auth.domain.policies import PolicyDocument
 from services.auth.ports import AuthParts, TokenPolicy
@@ -51,6 +52,7 @@ PATIENCE_SECONDS = 5.0
 """How long a caller waits for an answer."""
 POLICY = "2026-01-01"
 PRODUCTS = products()
+HEARD_KEYS = frozenset(kind.type for kind in HEARD)
 ANSWERED_BY = {kind: (service, name) for service in SERVICES for kind, name in table_of(service).answers.items()}
 
 
@@ -240,8 +242,9 @@ class World:
             self.laws.published(service, outgoing)
             if self.broker.publish(outgoing):
                 gone.append(outgoing)
-                for ear in self.gateway_ears.values():
-                    ear.append(outgoing.body)
+                if outgoing.routing_key in HEARD_KEYS:
+                    for ear in self.gateway_ears.values():
+                        ear.append(outgoing.body)
             else:
                 self.laws.broken("2 published", f"nobody listens to {outgoing.routing_key}")
         if not dies:
