@@ -19,17 +19,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="beginning with this one")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="with a bug planted")
     asked = parser.parse_args()
+    if asked.seeds:
+        summary = run_many(asked.first, asked.seeds, plant=asked.plant)
+        print(summary.told())
+        return int(bool(summary.broken))
+    if asked.seed is None:
+        parser.error("a seed, or --seeds")
     with PLANTS[asked.plant]() if asked.plant else nullcontext():
-        if asked.seeds:
-            summary = run_many(asked.first, asked.seeds)
-            print(summary.told())
-            return int(bool(summary.broken))
-        if asked.seed is None:
-            parser.error("a seed, or --seeds")
         outcome = run_seed(asked.seed, trace=True)
     print("\n".join(outcome.trace))
     print(f"seed {asked.seed}: {outcome.steps} steps, {outcome.commits} commits; {outcome.broken or 'all rules hold'}")
     return int(bool(outcome.broken))
 
 
-sys.exit(main())
+if __name__ == "__main__":  # each core of a run imports this file, too
+    sys.exit(main())

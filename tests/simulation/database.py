@@ -60,7 +60,9 @@ class _Open:
         self.tx = database._kind(database.copied(), database._tombstone_key, database.clock)
         return _Seen(self.tx, database.machine.step)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         database = self.database
         try:
             if kind is None:

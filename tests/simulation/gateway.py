@@ -22,7 +22,8 @@ from shared.kernel.ids import new_id
 from shared.storage import ObjectMissing, object_key
 from tests.simulation import constants as held
 from tests.simulation.broker import content_of
-from tests.simulation.world import Cache, Line, World
+from tests.simulation.parts import Cache, Line
+from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from shared.crypto import DataKey

@@ -70,12 +70,17 @@ def _purged_is_purged(world: World, laws: Laws, gateways: list[Gateway]) -> None
             laws.broken("3 purged stays purged", "objects are left")
         if any(content_of(letter.body).subject_id == subject_id for letter in world.broker.dead):
             laws.broken("3 purged stays purged", "a dead letter names the erased")
-        if not all(gateway.access.is_denied(subject_id) for gateway in gateways):
-            if world.clock.monotonic() - laws.fenced["auth"][subject_id] < 1200:
-                laws.broken("tokens of the erased are refused", "a gateway lets them in")
+        _tokens_are_refused(world, laws, gateways, subject_id)
     for subject_id in laws.subjects - fenced:
         if subject_id not in world.databases["auth"].state.subjects:
             laws.broken("3 neighbours keep what they have", "a living subject is gone")
+
+
+def _tokens_are_refused(world: World, laws: Laws, gateways: list[Gateway], subject_id: UUID) -> None:
+    """Everywhere, for as long as an access token could live."""
+    since = world.clock.monotonic() - laws.fenced["auth"][subject_id]
+    if since < 1200 and not all(gateway.access.is_denied(subject_id) for gateway in gateways):
+        laws.broken("tokens of the erased are refused", "a gateway lets them in")
 
 
 def _purges_ended(world: World, laws: Laws) -> None:
@@ -127,9 +132,7 @@ def _photos_are_whole(world: World, laws: Laws) -> None:
     for photo in state.photos.values():
         if photo.state in (PhotoState.UPLOADING, PhotoState.DELETING):
             laws.broken("4 what was never finished is swept", f"a photo is {photo.state} for ever")
-        if photo.state is PhotoState.REJECTED and any(
-            world.bare_store.keys(f"{photo.subject_id}/{photo.photo_id}/")
-        ):
+        if photo.state is PhotoState.REJECTED and any(world.bare_store.keys(f"{photo.subject_id}/{photo.photo_id}/")):
             laws.broken("4 what was rejected is not kept", "its objects are there")
 
 
@@ -203,4 +206,3 @@ def _consents(world: World, laws: Laws) -> None:
     for doomed in laws.to_go.values():
         if any(photo_id in photos for photo_id in doomed):
             laws.broken("consent", "photos outlived the consent they rested on")
-

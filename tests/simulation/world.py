@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.gateway.stream import HEARD
 from services.auth.adapters.memory import MemoryShelf, memory_auth
 from services.auth.domain.policies import PolicyDocument
 from services.auth.ports import AuthParts, TokenPolicy
-from services.imaging.adapters.keys import AskedKeys
+from services.gateway.stream import HEARD
 from services.imaging.adapters.memory import MemoryStudio, memory_imaging
 from services.imaging.ports import ImagingParts
 from services.imaging.worker_bus import Delivery
@@ -28,9 +27,8 @@ from services.retention.adapters.witnesses import AskedWitnesses
 from services.retention.ports import RetentionParts
 from shared.contracts.base import Call, decode
 from shared.contracts.queues import MATTE_FREE, MATTE_PAID
-from shared.crypto.subject_keys import KeyCache
-from shared.kernel.errors import PocketError, TimedOut
-from shared.messaging.delivery import DeliveryPolicy, Judgement
+from shared.kernel.errors import PocketError
+from shared.messaging.delivery import DeliveryPolicy
 from shared.rpc import wire
 from shared.testing.faults import Killed, watched
 from shared.testing.held_clock import HeldClock
@@ -41,6 +39,7 @@ from tests.simulation.database import Database
 from tests.simulation.entry_points import table_of
 from tests.simulation.laws import Laws
 from tests.simulation.machine import Machine, Task
+from tests.simulation.parts import Bus, Line, LookedAtStore, WorkerKeys, with_bus
 from tests.unit.auth.providers.fake import FakeProvider
 
 SERVICES = ("auth", "imaging", "payments", "retention")
@@ -48,83 +47,10 @@ WORKERS = ("worker-1", "worker-2")
 MATTE = {MATTE_FREE.queue: MATTE_FREE, MATTE_PAID.queue: MATTE_PAID}
 MERCHANT = Merchant("2021000000000001", "2088000000000001")
 ACCESS_LIFE = timedelta(minutes=10)
-PATIENCE_SECONDS = 5.0
-"""How long a caller waits for an answer."""
 POLICY = "2026-01-01"
 PRODUCTS = products()
 HEARD_KEYS = frozenset(kind.type for kind in HEARD)
 ANSWERED_BY = {kind: (service, name) for service in SERVICES for kind, name in table_of(service).answers.items()}
-
-
-class Cache(KeyCache):
-    """Forgets when it is asked: no threads in a simulation."""
-
-    def _forget_later(self) -> None:
-        return
-
-
-class Line:
-    """How a process asks services; its real twin is an RPC client."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def ask(self, call: Call[Any], *, timeout: float | None = None) -> Any:
-        """The answer, or the error that came instead; a dead service does not answer."""
-        world, machine = self.world, self.world.machine
-        machine.step(f"line.{call.method}")
-        body = wire.encode_call(call)
-        world.laws.see(body, call.method)
-        if machine.current is not None:
-            machine.current.notes.setdefault("asked", []).append((call.service, call.method))
-        asked_at = world.clock.monotonic()
-        process, answer = world.answering(call, body)
-        if machine.current is None:
-            reply = answer()
-        else:
-            task = machine.spawn(process, f"answers {call.method}", answer)
-            machine.wait_until(lambda: task.done)
-            reply = task.result
-        if reply is None or world.clock.monotonic() - asked_at > PATIENCE_SECONDS:
-            raise TimedOut(f"{call.service}.{call.method}")
-        machine.step(f"line.{call.method} done")
-        return wire.decode_reply(reply, call.answer)
-
-
-class _Keys(AskedKeys):
-    """A worker's keys, looked at."""
-
-    def __init__(self, world: World, process: str) -> None:
-        super().__init__(Line(world), held.KEYRING, Cache(world.clock.monotonic))  # type: ignore[arg-type]
-        self._world = world
-        self._process = process
-
-    def key_of(self, subject_id: UUID) -> Any:
-        key = super().key_of(subject_id)
-        self._world.laws.key_given(subject_id, "process_photo", self._process)
-        return key
-
-
-class _Bus:
-    """A worker's bus: settles at our broker."""
-
-    def __init__(self, world: World, letter: Letter | None) -> None:
-        self.world = world
-        self.letter = letter
-        self.settled = False
-        self.answer: bytes | None = None
-
-    def settle(self, delivery: Delivery, judgement: Judgement, error: str) -> None:
-        assert self.letter is not None
-        self.settled = True
-        self.world.broker.settle(self.letter, judgement)
-
-    def reply(self, delivery: Delivery, body: bytes) -> None:
-        self.answer = body
-
-
-class _Provider(FakeProvider):
-    """Its people's ids and names carry the mark."""
 
 
 class World:
@@ -144,13 +70,15 @@ class World:
         self.laws = Laws(self)
         self.databases = {
             name: Database(name, make(held.TOMBSTONE_KEY, clock=self.clock), self.machine, self.laws.committed)
-            for name, make in zip(SERVICES, (memory_auth, memory_imaging, memory_payments, memory_retention), strict=True)
+            for name, make in zip(
+                SERVICES, (memory_auth, memory_imaging, memory_payments, memory_retention), strict=True
+            )
         }
         step = self.machine.step
-        self.store = watched(_LookedAtStore(self), "store", step)
+        self.store = watched(LookedAtStore(self), "store", step)
         self.alipay = MemoryAlipay(self.clock, MERCHANT)
         self.alipay.behind = timedelta(seconds=20)
-        self.providers = {"wechat": _Provider("wechat"), "apple": _Provider("apple", "app-two")}
+        self.providers = {"wechat": FakeProvider("wechat"), "apple": FakeProvider("apple", "app-two")}
         self.policy = MemoryShelf(
             PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "zh", "隐私政策", "# 隐私政策"),
             PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "en", "Privacy", "# Privacy"),
@@ -180,7 +108,7 @@ class World:
         worker = object.__new__(Worker)
         studio = watched(MemoryStudio(), "studio", self.machine.step)
         worker.parts = WorkerParts(
-            self.databases["imaging"], self.store, _Keys(self, process), studio, self.clock, "paid"
+            self.databases["imaging"], self.store, WorkerKeys(self, process), studio, self.clock, "paid"
         )
         worker._policy = DeliveryPolicy()
         worker._batch = 2
@@ -206,7 +134,7 @@ class World:
         def answer() -> bytes:
             try:
                 result = getattr(self.services[service], name)(wire.decode_call(body, kind))
-            except Exception as error:  # noqa: BLE001 - an answer like any other
+            except Exception as error:
                 self.note(error, call.method)
                 return wire.encode_reply(None, error)
             reply = wire.encode_reply(result, None)
@@ -217,9 +145,9 @@ class World:
 
     def _render(self, process: str, body: bytes) -> bytes:
         worker = self.workers[process]
-        bus = _Bus(self, None)
+        bus = Bus(self, None)
         delivery = Delivery(body=body, tag=0, epoch=0, listener=None)
-        _with_bus(worker, bus, lambda one: one._render(delivery))
+        with_bus(worker, bus, lambda one: one._render(delivery))
         assert bus.answer is not None
         return bus.answer
 
@@ -257,14 +185,12 @@ class World:
         kind = content_of(letter.body).type
         if letter.queue in MATTE:
             process = self.die.choice(WORKERS)
-            bus = _Bus(self, letter)
+            bus = Bus(self, letter)
             return self._consume(process, letter, kind, lambda: self._matte(process, letter, bus), bus)
         service = letter.queue.split(".", 1)[0]
         return self._consume(service, letter, kind, lambda: self._handle(service, letter), None)
 
-    def _consume(
-        self, process: str, letter: Letter, kind: str, action: Callable[[], Any], bus: _Bus | None
-    ) -> Task:
+    def _consume(self, process: str, letter: Letter, kind: str, action: Callable[[], Any], bus: Bus | None) -> Task:
         def settle(task: Task) -> None:
             if isinstance(task.error, Killed):
                 if bus is None or not bus.settled:
@@ -290,12 +216,12 @@ class World:
             raise LookupError(f"{letter.queue} has no method for {message.type}")
         getattr(self.services[service], method)(message)
 
-    def _matte(self, process: str, letter: Letter, bus: _Bus) -> None:
+    def _matte(self, process: str, letter: Letter, bus: Bus) -> None:
         delivery = Delivery(
             body=letter.body, tag=0, epoch=0, listener=MATTE[letter.queue],
             attempt=letter.attempt, deliveries=letter.deliveries,
         )  # fmt: skip
-        _with_bus(self.workers[process], bus, lambda worker: worker._matte([delivery]))
+        with_bus(self.workers[process], bus, lambda worker: worker._matte([delivery]))
 
     def timer(self, service: str, name: str) -> Task:
         """A timer goes off."""
@@ -303,7 +229,7 @@ class World:
         def turn() -> None:
             try:
                 getattr(self.services[service], name)()
-            except Exception as error:  # noqa: BLE001 - the next turn tries again
+            except Exception as error:
                 self.note(error, name)
 
         return self.machine.spawn(service, name, turn)
@@ -315,32 +241,3 @@ class World:
     def everything_rests(self) -> bool:
         """Whether no message waits and no outbox holds one."""
         return not self.broker.waiting and not any(each.state.outbox for each in self.databases.values())
-
-
-class _LookedAtStore:
-    """The store; what is written is looked at."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._store = world.bare_store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def put(self, key: str, sealed: bytes) -> None:
-        self._world.laws.written(key, sealed)
-        self._store.put(key, sealed)
-
-    def keys(self, prefix: str) -> Any:
-        current = self._world.machine.current
-        if current is not None:
-            current.notes.setdefault("asked", []).append(("store", prefix))
-        return self._store.keys(prefix)
-
-
-def _with_bus(worker: Worker, bus: _Bus, act: Callable[[Worker], None]) -> None:
-    """One delivery of a worker, settled by its own bus: several are under way at once."""
-    hand = object.__new__(Worker)
-    hand.parts, hand._policy, hand._batch = worker.parts, worker._policy, worker._batch
-    hand.bus = bus  # type: ignore[assignment]
-    act(hand)
