@@ -34,12 +34,14 @@ class Person:
     renders: list[UUID] = field(default_factory=list)
     orders: list[UUID] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    keys: int = 0
+    former: list[auth.Tokens] = field(default_factory=list)
 
     def become(self, tokens: auth.Tokens) -> None:
         """Logged in as somebody else: nothing of before is at hand."""
         if self.me is None or self.me.subject_id != tokens.subject_id:
             self.photos, self.renders, self.orders = [], [], []
+        if self.me is not None and self.me.subject_id != tokens.subject_id:
+            self.former.append(self.me)
         self.me = tokens
 
 
@@ -50,6 +52,7 @@ class Deeds:
     die: random.Random
     versions: list[str]
     everybody: list[Person]
+    gateways: list[Gateway]
 
     # ---- coming and going
 
@@ -85,11 +88,13 @@ class Deeds:
         """清空暂存."""
         me = self._mine(person, gateway)
         gateway.end(me.subject_id, me.kind, "stash_wiped", str(new_id()))
+        self._haunt(person)
 
     def leave(self, person: Person, gateway: Gateway) -> None:
         """注销账户."""
         me = self._mine(person, gateway)
         gateway.end(me.subject_id, me.kind, "account_deleted", None)
+        self._haunt(person)
 
     def refresh(self, person: Person, gateway: Gateway) -> None:
         """New tokens."""
@@ -143,6 +148,21 @@ class Deeds:
         }
         signature = self.die.choice((SIGNATURE, SIGNATURE, HINT, "forged"))
         gateway.provider_notice(provider.name, {"x-signature": signature}, json.dumps(told).encode())
+
+    def ghost(self, person: Person, gateway: Gateway) -> None:
+        """An old token is still on some phone: whatever it was good for is tried again."""
+        assert person.me is not None
+        old = self.die.choice([*person.former, person.me])
+        gateway.admit(old.subject_id, old.session_id)
+        gateway.key_of(old.subject_id, "process_photo")
+        gateway.upload(old.subject_id, f"photo of {MARK}".encode(), None)
+
+    def _haunt(self, person: Person) -> None:
+        """Sometimes, a moment later, at whichever gateway knew them well."""
+        if self.die.random() < 0.5:
+            self.world.forward(2.5)
+            known = [g for g in self.gateways if len(g.keys.cache)]
+            self.ghost(person, self.die.choice(known or self.gateways))
 
     # ---- photos
 

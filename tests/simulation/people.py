@@ -15,7 +15,7 @@ THEMES: tuple[frozenset[str], ...] = (
     frozenset(),
     frozenset({"order", "pay", "unlock", "refund", "download", "sign_in"}),
     frozenset({"consent", "guard", "publish_policy", "profile"}),
-    frozenset({"upload", "render", "delete_photo", "wipe"}),
+    frozenset({"upload", "render", "delete_photo", "wipe", "ghost"}),
     frozenset({"sign_in", "link", "unlink", "provider_push", "leave", "refresh", "replay_refresh", "log_out"}),
 )
 """What people of one run are most about."""
@@ -35,7 +35,8 @@ class People(Dealings):
         self.post: list[bytes] = []
         self.deeds: list[tuple[int, Callable[[Person, Gateway], None]]] = [
             (5, self.start), (5, self.sign_in), (20, self.upload), (10, self.render), (3, self.look), (2, self.download),
-            (4, self.delete_photo), (3, self.wipe), (2, self.leave), (3, self.refresh), (1, self.replay_refresh),
+            (4, self.delete_photo), (3, self.wipe),
+            (4, self.ghost), (2, self.leave), (3, self.refresh), (1, self.replay_refresh),
             (1, self.log_out), (8, self.order), (7, self.pay), (3, self.unlock), (3, self.refund), (2, self.link),
             (1, self.unlink), (3, self.consent), (2, self.guard), (1, self.profile), (1, self.provider_push),
             (1, self.forge), (1, self.publish_policy), (1, self.operator),

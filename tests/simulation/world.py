@@ -156,6 +156,11 @@ class World:
         if not isinstance(error, (PocketError, Killed)) and "does not answer" not in str(error):
             self.unexpected.append(f"{where}: {type(error).__name__}: {error}")
 
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.forward(seconds)
+        self.laws.consents_with_time()
+
     # ---- messages
 
     def relay(self, service: str, *, dies: bool = False) -> bool:
