@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import resource
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,13 +24,14 @@ class Summary:
     steps: int = 0
     commits: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     broken: list[Outcome] = field(default_factory=list)
 
     def told(self) -> str:
         """In a few lines, with what replays each failure."""
         rate = self.seeds / self.seconds if self.seconds else 0.0
         head = (
-            f"{self.seeds} seeds in {self.seconds:.1f} s ({rate:.0f}/s), "
+            f"{self.seeds} seeds in {self.seconds:.1f} s ({rate:.0f}/s; {self.cpu_seconds:.0f} s of CPU), "
             f"{self.steps // max(1, self.seeds)} steps and {self.commits // max(1, self.seeds)} commits a seed"
         )
         shown = sorted(self.broken, key=lambda outcome: outcome.seed)[:20]
@@ -41,6 +43,7 @@ def run_many(
 ) -> Summary:
     """Play ``count`` seeds; stops early once ``enough`` of them have failed."""
     started = time.monotonic()
+    cpu = _cpu_of_children()
     summary = Summary()
     chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
     context = multiprocessing.get_context("spawn")  # a fork would copy every page it touches, at half the speed
@@ -53,8 +56,17 @@ def run_many(
             if len(summary.broken) >= enough:
                 pool.terminate()
                 break
+        else:
+            pool.close()
+        pool.join()
+    summary.cpu_seconds = _cpu_of_children() - cpu
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _start(plant: str | None) -> None:
