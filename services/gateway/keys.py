@@ -28,6 +28,7 @@ class GatewayKeys:
             return held
         asked_at = self.cache.now()
         answer = await self._asker.ask(SubjectKey(subject_id=subject_id, purpose=purpose))
+        self.cache.require_young(asked_at)
         key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
         self.cache.put(subject_id, purpose, key, asked_at)
         return key

@@ -154,7 +154,7 @@ def verify(purge: Purge, parts: RetentionParts) -> None:
             return
         if left:
             logger.warning("something is left", purge_id=held.purge_id, counts=left)
-            again, steps = saga.start_over(held, now, "left: " + ", ".join(sorted(left)))
+            again, steps = saga.found_left(held, now, "left: " + ", ".join(sorted(left)))
             _save(again, steps, tx)
             return
         held = saga.hear_report(held, QUEUES, {"dead_letters": dropped})

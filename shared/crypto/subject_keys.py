@@ -12,6 +12,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from shared.crypto.keys import DataKey
+from shared.kernel.errors import TimedOut
 
 KEY_LIFE_SECONDS = 2.0
 
@@ -33,6 +34,11 @@ class KeyCache:
     def now(self) -> float:
         """The cache's clock: read it *before* asking auth, so that the two seconds include the asking."""
         return self._monotonic()
+
+    def require_young(self, asked_at: float) -> None:
+        """Raise ``timed_out`` when an answer took longer than a key lives: what auth said then may hold no more."""
+        if self._monotonic() - asked_at > KEY_LIFE_SECONDS:
+            raise TimedOut("the key was asked for too long ago")
 
     def get(self, subject_id: UUID, purpose: str) -> DataKey | None:
         """The subject's key for a purpose, unless it is too old or the subject is fenced."""

@@ -32,6 +32,7 @@ class AskedKeys:
             return held
         asked_at = self._cache.now()
         answer = self._asker.ask(SubjectKey(subject_id=subject_id, purpose=self._purpose))
+        self._cache.require_young(asked_at)
         key = self._keyring.unwrap(b64decode(answer.wrapped), subject_id)
         self._cache.put(subject_id, self._purpose, key, asked_at)
         return key

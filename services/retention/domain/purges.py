@@ -169,6 +169,13 @@ def start_over(purge: Purge, now: datetime, trouble: str | None) -> tuple[Purge,
     return purge, [Step.ASK_PARTICIPANTS]
 
 
+def found_left(purge: Purge, now: datetime, trouble: str) -> tuple[Purge, list[Step]]:
+    """A proof found something after all. The first time everybody is asked again at once; then with growing pauses,
+    by whoever looks after purges: what never goes would otherwise be asked for without end, and never be ``stuck``."""
+    again, steps = start_over(purge, now, trouble)
+    return again, steps if purge.attempts == 1 else []
+
+
 def give_up(purge: Purge, now: datetime, trouble: str) -> Purge:
     """Past its deadline: an operator must look."""
     return replace(move(purge, PurgeState.STUCK, now), trouble=trouble)

@@ -148,6 +148,24 @@ def test_something_left_over_starts_the_purge_over_and_is_never_certified(world:
     assert shown.counts == {"imaging.photos": 2, "auth.subjects": 1, "queues.dead_letters": 0}
 
 
+def test_what_never_goes_is_asked_for_with_pauses_and_becomes_stuck(world: RetentionWorld) -> None:
+    """Participants that answer at once do not keep a purge from its deadline, nor do they turn it into a storm."""
+    subject = new_id()
+    world.left["imaging"]["photos"] = 1
+    purge_id = run(world, subject)
+    for _ in range(400):
+        if world.said(retention.PurgeRequested):
+            world.work.take_outbox()
+            world.imaging_reports(subject, purge_id, photos=0)
+            world.auth_reports(subject, purge_id, subjects=0)
+        world.clock.forward(3)
+        use_cases.look_after_purges(world.parts)
+        if world.show(purge_id).status == "stuck":
+            break
+    assert world.show(purge_id).status == "stuck"
+    assert world.work.state.purges[purge_id].attempts < 30
+
+
 def test_an_object_left_in_the_store_starts_the_purge_over_and_a_neighbours_does_not(world: RetentionWorld) -> None:
     """The store is listed by other code than the one that deletes."""
     subject, neighbour = new_id(), new_id()

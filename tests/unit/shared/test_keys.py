@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.keys import GatewayKeys
+from services.imaging.adapters.keys import AskedKeys
+from shared.contracts.auth import WrappedKey
 from shared.crypto import (
     Keyring,
     Tampered,
@@ -19,6 +23,7 @@ from shared.crypto import (
     tombstone,
 )
 from shared.crypto.subject_keys import KEY_LIFE_SECONDS, KeyCache
+from shared.kernel.errors import TimedOut
 from shared.kernel.ids import new_id
 from shared.kernel.personal import Secret
 from shared.testing.held_clock import HeldClock
@@ -210,6 +215,32 @@ def test_changes_are_not_collected_for_ever() -> None:
     clock.forward(30 * KEY_LIFE_SECONDS)
     assert cache.get(NEIGHBOUR, "read_own") is None
     assert cache._forgotten == {}
+
+
+@pytest.mark.parametrize(("seconds", "given"), [(1.9, True), (2.1, False), (4.9, False)])
+async def test_an_answer_that_took_longer_than_a_key_lives_is_not_used(seconds: float, *, given: bool) -> None:
+    """A key two seconds old may be a key past a fence, although nobody has kept it: the answer was slow."""
+    clock, ring = HeldClock(), Keyring({"m1": OLD})
+    wrapped = WrappedKey(wrapped=b64encode(ring.wrap(new_data_key(), SUBJECT)).decode())
+
+    class Slow:
+        def ask(self, call: object) -> WrappedKey:
+            clock.forward(seconds)
+            return wrapped
+
+    class SlowToo:
+        async def ask(self, call: object) -> WrappedKey:
+            return Slow().ask(call)
+
+    workers = AskedKeys(Slow(), ring, KeyCache(clock.monotonic))  # type: ignore[arg-type]
+    gateways = GatewayKeys(SlowToo(), ring, KeyCache(clock.monotonic))  # type: ignore[arg-type]
+    if given:
+        assert workers.key_of(SUBJECT) == await gateways.key_of(SUBJECT, "read_own")
+        return
+    with pytest.raises(TimedOut):
+        workers.key_of(SUBJECT)
+    with pytest.raises(TimedOut):
+        await gateways.key_of(SUBJECT, "read_own")
 
 
 def test_fences_are_not_collected_for_ever() -> None:
