@@ -67,8 +67,8 @@ class WorkerKeys(AskedKeys):
         self._world = world
         self._process = process
 
-    def key_of(self, subject_id: UUID) -> Any:
-        key = super().key_of(subject_id)
+    def key_of(self, subject_id: UUID, *, anew: bool = False) -> Any:
+        key = super().key_of(subject_id, anew=anew)
         self._world.laws.key_given(subject_id, "process_photo", self._process)
         return key
 
