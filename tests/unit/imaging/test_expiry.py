@@ -9,6 +9,7 @@ import pytest
 from services.imaging import expiry, use_cases
 from shared.kernel.errors import Unavailable
 from shared.storage import object_key
+from shared.storage.port import export_key
 from shared.telemetry import metrics
 from shared.testing.faults import Killed
 from tests.unit.worlds import ImagingWorld
@@ -89,7 +90,7 @@ def test_a_row_whose_object_is_missing_is_a_finding(world: ImagingWorld) -> None
 def test_the_sweep_of_the_store_leaves_what_is_not_imagings(world: ImagingWorld) -> None:
     """Other services keep objects below a subject's prefix, too; an orphan of imaging's own goes."""
     owned = world.ready(world.subject())
-    foreign = f"{owned.subject_id}/exports/archive"
+    foreign = export_key(owned.subject_id, owned.photo_id, 1, 0)
     orphan = object_key(owned.subject_id, owned.photo_id, "leftover")
     for key in (foreign, orphan):
         world.store.put(key, b"x")
