@@ -4,7 +4,10 @@
 
 PYTHON ?=
 PHOTO ?=
-TESTS ?= tests
+TESTS ?=
+# What needs no servers runs on as many cores as there are; what shares one running system runs after it, in order.
+ALONE := tests/architecture tests/unit tests/simulation
+TOGETHER := tests/contract tests/integration tests/journey tests/chaos
 BIN := .venv/bin
 export PYTHON
 
@@ -24,13 +27,18 @@ down: ## stop the local system; leaves nothing running
 	@test ! -x $(BIN)/pocketid || $(BIN)/pocketid down
 
 test: setup ## every test; what is missing is a failure (TESTS=path for a part)
+ifeq ($(TESTS),)
+	@CI=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ALONE)
+	@CI=1 $(BIN)/python -m pytest $(TOGETHER)
+else
 	@CI=1 $(BIN)/python -m pytest $(TESTS)
+endif
 
-check: setup ## quick: lint, format, types, unit tests
+check: setup ## quick: lint, format, types, the unit tests that make few pictures
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not pictures' tests/unit
 
 lock: ## choose versions anew and pin them by hash (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --extra local --extra dev \

@@ -15,6 +15,8 @@ from services.imaging.specs import catalogue
 from tests.portraits import builders
 from tests.unit.imaging.test_commands import run
 
+pytestmark = pytest.mark.pictures
+
 
 def opened(content: bytes) -> np.ndarray:
     """The picture's pixels."""

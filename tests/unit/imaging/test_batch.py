@@ -18,6 +18,8 @@ from services.imaging.pipeline.order import RenderOrder
 from tests.portraits import builders
 from tests.unit.imaging.conftest import loaded_studio
 
+pytestmark = pytest.mark.pictures
+
 WANTED = {"spec": "one-inch"}
 ORDER = RenderOrder.parse(WANTED)
 

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from cli.main import app_with
 from tests.portraits import builders
 
+pytestmark = pytest.mark.pictures
+
 
 def run(*words: str | Path) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of ``pocketid`` with these words."""

@@ -15,6 +15,8 @@ from services.imaging.pipeline.decode import Format, decode, peek
 from shared.kernel.errors import Code, PhotoRejected
 from tests.portraits import builders
 
+pytestmark = pytest.mark.pictures
+
 SAME_PICTURE = {
     "png": (builders.png, Format.PNG, 1),
     "webp": (builders.webp, Format.WEBP, 6),

@@ -20,6 +20,8 @@ from services.imaging.specs.model import Band, Spec
 from shared.kernel.errors import Code, PocketError
 from tests.unit.imaging.conftest import cut_out
 
+pytestmark = pytest.mark.pictures
+
 WINDOWS = [spec.id for spec in catalogue.specs().values() if spec.kb is not None]
 
 

@@ -22,6 +22,8 @@ from services.imaging.specs.model import BANDS, Spec
 from shared.kernel.errors import Code, PocketError
 from tests.portraits import builders
 
+pytestmark = pytest.mark.pictures
+
 
 def rendered(studio: Studio, cutout: Cutout, **body: Any) -> Rendered:
     """A render of an API body."""

@@ -20,6 +20,8 @@ from services.imaging.pipeline.studio import Rendered, Studio
 from services.imaging.specs import catalogue
 from shared.kernel.errors import Code, PocketError
 
+pytestmark = pytest.mark.pictures
+
 PAPERS = ("five-inch", "six-inch", "seven-inch", "eight-inch", "ten-inch", "a4", "a5", "a6", "letter")
 
 

@@ -16,6 +16,8 @@ from services.imaging.pipeline.order import RenderOrder
 from services.imaging.specs import catalogue
 from shared.kernel.errors import BadRequest
 
+pytestmark = pytest.mark.pictures
+
 ROOT = Path(__file__).parents[3]
 RENDERED_IN_ITS_OWN_PROCESS = """
 import resource, sys

@@ -121,7 +121,17 @@ def test_a_token_at_the_edge_passes(changed: dict[str, Any]) -> None:
         ({"kid": "one"}, ["no key"]),
         ({"kid": "one", "crit": ["x"]}, [jwk("one")]),
     ],
-    ids=str,
+    ids=[
+        "another name",
+        "no keys",
+        "two of one name",
+        "for encryption",
+        "for another algorithm",
+        "a shared secret",
+        "without numbers",
+        "not an object",
+        "a critical header",
+    ],
 )
 def test_a_key_that_does_not_fit_verifies_nothing(headers: dict[str, Any], keys: list[Any]) -> None:
     """Another name, ambiguous, for encryption, for another algorithm, symmetric, broken."""
