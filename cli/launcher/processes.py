@@ -69,20 +69,23 @@ class Service:
     own_port: str = ""
     """The setting with the port it answers ``/readyz`` on; by default it gets a health port of its own."""
 
+    niceness: int = 0
     fixed: Mapping[str, str] = field(default_factory=dict)
 
+BEHIND = 10
+"""Where processors are few, a purge's errands wait until everybody who wants to be gone is unreadable."""
 
 TABLE = (
     Service("auth", ("services.auth",), AUTH),
-    Service("imaging", ("services.imaging",), IMAGING),
+    Service("imaging", ("services.imaging",), IMAGING, niceness=BEHIND),
     Service("payments", ("services.payments",), PAYMENTS),
     Service("retention", ("services.retention",), RETENTION),
-    Service("worker-1", ("services.imaging.worker",), WORKER),
-    Service("worker-2", ("services.imaging.worker",), WORKER),
-    Service("auth-relay", ("shared.messaging.relay", "auth"), ("POCKETID_AUTH_DSN",)),
-    Service("imaging-relay", ("shared.messaging.relay", "imaging"), ("POCKETID_IMAGING_DSN",)),
-    Service("payments-relay", ("shared.messaging.relay", "payments"), ("POCKETID_PAYMENTS_DSN",)),
-    Service("retention-relay", ("shared.messaging.relay", "retention"), ("POCKETID_RETENTION_DSN",)),
+    Service("worker-1", ("services.imaging.worker",), WORKER, niceness=BEHIND),
+    Service("worker-2", ("services.imaging.worker",), WORKER, niceness=BEHIND),
+    Service("auth-relay", ("shared.messaging.relay", "auth"), ("POCKETID_AUTH_DSN",), niceness=BEHIND),
+    Service("imaging-relay", ("shared.messaging.relay", "imaging"), ("POCKETID_IMAGING_DSN",), niceness=BEHIND),
+    Service("payments-relay", ("shared.messaging.relay", "payments"), ("POCKETID_PAYMENTS_DSN",), niceness=BEHIND),
+    Service("retention-relay", ("shared.messaging.relay", "retention"), ("POCKETID_RETENTION_DSN",), niceness=BEHIND),
     Service("gateway", ("services.gateway",), GATEWAY, stage=DOOR, own_port="POCKETID_PORT"),
 )
 """The local system's services, as the product runs them."""
@@ -103,6 +106,7 @@ def program_of(service: Service, settings: Mapping[str, str], ports: Mapping[str
         command=(sys.executable, "-m", *service.arguments),
         stage=service.stage,
         environment=environment | dict(service.fixed),
+        niceness=service.niceness,
         ready_url=f"http://{LOOPBACK}:{port}/readyz",
     )
 

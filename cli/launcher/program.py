@@ -24,6 +24,9 @@ class Program:
     folder: Path = REPOSITORY
     stop_signal: str = "TERM"
     stop_seconds: int = 10
+    niceness: int = 0
+    """How much it lets the others go first, as ``nice`` counts."""
+
     ready_url: str | None = None
     """Answers 200 when the process can do its work."""
 
@@ -49,6 +52,6 @@ def write_script(folder: RunFolder, program: Program) -> None:
         "set -- $(cat /proc/$$/stat)",
         f'echo "$1 ${{22}} $boot" > {record}',
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(program.environment.items())),
-        f"exec {shlex.join(program.command)}",
+        f"exec {shlex.join(('nice', '-n', str(program.niceness), *program.command))}",
     ]
     write_private(script_path(folder, program.name), "\n".join(lines) + "\n")
