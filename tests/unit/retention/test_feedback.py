@@ -262,6 +262,9 @@ def test_no_subjects_key_is_handed_over_as_a_tickets(world: RightsWorld) -> None
         auth_rights.rewrap_ticket_keys(
             consents.RewrapTicketKeys(items=[tickets.TicketKey(ticket_id=ada, sealed_key=key)]), world.auth.parts
         )
+    one, another = (look(world, world.send(None, text).ticket) for text in ("one", "two"))
+    with pytest.raises(BadRequest):
+        read_as_operator(world, one.ticket_id, sealed_key=another.sealed_key)
 
 
 def test_after_another_master_key_came_tickets_of_nobody_open_without_the_old_one(world: RightsWorld) -> None:
