@@ -107,7 +107,7 @@ class RightsTransaction(EveryTransaction, Protocol):
         """Delete every row of the subject; how many, by kind."""
 
     def rights_subjects(self, after: UUID | None, limit: int) -> list[UUID]:
-        """Subjects that exports, disclosures or tickets name, in order, after one."""
+        """Subjects that anything of theirs here names, in order, after one."""
 
     def count_rights(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""

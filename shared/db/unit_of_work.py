@@ -5,12 +5,12 @@ Published iff committed; handled once in effect. A service adds its own queries 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from shared.contracts.base import Command, Event, encode
@@ -117,6 +117,31 @@ class Transaction:
     def forget_answers(self, subject_id: UUID) -> int:
         """Delete what idempotency keys remember of a subject; how many."""
         return self.connection.execute("DELETE FROM idempotency WHERE subject_id = %s", (subject_id,)).rowcount
+
+    # ---- a subject as a whole
+
+    def count_rows(self, subject_id: UUID, tables: Iterable[str]) -> dict[str, int]:
+        """How many rows of each table name the subject."""
+        counts = sql.SQL(", ").join(
+            sql.SQL("(SELECT count(*) FROM {table} WHERE subject_id = %(subject_id)s) AS {table}").format(
+                table=sql.Identifier(table)
+            )
+            for table in tables
+        )
+        found = self.connection.execute(sql.SQL("SELECT ") + counts, {"subject_id": subject_id}).fetchone()
+        return {table: int(count) for table, count in (found or {}).items()}
+
+    def subjects_in(self, tables: Iterable[str], after: UUID | None, limit: int) -> list[UUID]:
+        """A page of the subjects that any of these tables names, in order, after one."""
+        pages = sql.SQL(" UNION ").join(
+            sql.SQL(
+                "(SELECT DISTINCT subject_id FROM {} WHERE subject_id > %(after)s ORDER BY subject_id LIMIT %(limit)s)"
+            ).format(sql.Identifier(table))
+            for table in tables
+        )
+        page = pages + sql.SQL(" ORDER BY subject_id LIMIT %(limit)s")
+        rows = self.connection.execute(page, {"after": after or UUID(int=0), "limit": limit})
+        return [row["subject_id"] for row in rows]
 
 
 T = TypeVar("T", bound=Transaction)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -22,6 +22,11 @@ from shared.kernel.clock import Clock, utc_now
 from shared.kernel.errors import IdempotencyConflict, SubjectErased
 from shared.kernel.personal import Secret
 from shared.testing.faults import Hook, calm, watched
+
+
+class _Owned(Protocol):
+    @property
+    def subject_id(self) -> UUID | None: ...
 
 
 class ConstraintBroken(Exception):
@@ -145,6 +150,11 @@ class MemoryTransaction(Generic[S]):
 
     def _count_answers(self, subject_id: UUID) -> int:
         return sum(kept.subject_id == subject_id for kept in self.state.answers.values())
+
+    def _page(self, after: UUID | None, limit: int, *tables: Mapping[Any, _Owned]) -> list[UUID]:
+        """A page of the subjects that these tables' rows or remembered answers name, in order, after one."""
+        named = {row.subject_id for table in (*tables, self.state.answers) for row in table.values()}
+        return sorted(one for one in named if one is not None and (after is None or one > after))[:limit]
 
 
 class _HasState(Protocol[S]):

@@ -117,10 +117,19 @@ UNWRAPPERS = {
     "services/auth/sealed.py": "auth's own rows: names and tokens of providers, labels",
     "services/auth/tokens.py": "auth's own rows: the answer that an idempotency key gets again",
     "services/auth/profiles.py": "operators wrap keys anew; nothing is read",
-    "services/auth/rights.py": "one ticket's own key, handed to one command of an operator, and logged",
     "services/gateway/routes/rights.py": "a ticket's own key, for whoever holds the ticket",
 }
 """The only files in which a data key is ever unwrapped."""
+
+OPENERS = {
+    "services/gateway/keys.py": "a ticket without a login: its own key, for whoever holds the ticket",
+    "services/auth/rights.py": "one ticket's own key, handed to one command of an operator, and logged; or sealed anew",
+    "services/auth/proofs.py": "a login attempt's nonce and verifier",
+    "services/auth/profiles.py": "operators seal providers' tokens anew; nothing is read",
+    "services/auth/revocations.py": "a provider's token, to withdraw it",
+    "services/auth/sealed.py": "what a gateway sealed for auth, for one purpose",
+}
+"""The only files in which what a master key sealed for a purpose (never a data key) is opened."""
 
 AUTHS_OWN = {
     ("services/auth/accounts.py", "_welcome_back"): "logging in, agreed to in the same transaction",
@@ -256,20 +265,14 @@ def test_workers_ask_for_processing_and_only_the_builder_of_exports_for_reading(
 
 def test_keys_are_asked_of_auth_and_unwrapped_in_the_listed_files_only() -> None:
     """Nobody has a second way to a key."""
-    found = {
-        source.name
-        for source in sources("services", "cli")
-        for call in calls(source.tree)
-        if last_name(call.func) == "unwrap"
-    }
-    assert found == set(UNWRAPPERS)
-    asking = {
-        source.name
-        for source in sources("services", "cli")
-        for call in calls(source.tree)
-        if last_name(call.func) == "SubjectKey"
-    }
-    assert asking == {"services/gateway/keys.py", "services/imaging/adapters/keys.py"}
+    assert _files_calling("unwrap") == set(UNWRAPPERS)
+    assert _files_calling("open_for") == set(OPENERS)
+    assert _files_calling("SubjectKey") == {"services/gateway/keys.py", "services/imaging/adapters/keys.py"}
+
+
+def _files_calling(name: str) -> set[str]:
+    searched = sources("services", "cli")
+    return {source.name for source in searched for call in calls(source.tree) if last_name(call.func) == name}
 
 
 def test_what_auth_opens_for_itself_is_listed_with_its_reason() -> None:

@@ -156,6 +156,17 @@ def test_a_denial_lasts_until_its_time_and_can_be_prolonged(auth: Both) -> None:
         assert "old" not in tx.denied(now - timedelta(hours=2))
 
 
+def test_whoever_has_anything_here_is_named(auth: Both) -> None:
+    """In pages, each subject once."""
+    with auth.work.begin() as tx:
+        first, second = sorted((plant(tx), plant(tx)))
+    with auth.work.begin() as tx:
+        assert tx.subjects_held(UUID(int=first.int - 1), 2) == [first, second]
+        assert tx.subjects_held(UUID(int=first.int - 1), 1) == [first]
+        assert tx.subjects_held(first, 1000) == [second]
+        assert {first, second} <= set(tx.subjects_held(None, 100_000))
+
+
 def test_deleting_a_subject_takes_every_row_of_it_and_none_of_its_neighbour(auth: Both) -> None:
     """The counts say what there was."""
     full = {**GONE, "subjects": 1, "guests": 1, "sessions": 2, "consents": 1, "idempotency": 1, "refresh_tokens": 2}

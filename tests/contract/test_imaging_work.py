@@ -172,6 +172,20 @@ def test_deleting_a_photo_takes_its_renders_and_objects_and_leaves_its_sibling(i
         assert tx.count_subject(subject) == {"photos": 1, "objects": 2, "renders": 1, "idempotency": 0}
 
 
+def test_whoever_has_anything_here_is_named(imaging: Both) -> None:
+    """A remembered answer alone is enough; in pages, each subject once."""
+    with_photos, remembered = new_id(), new_id()
+    with imaging.work.begin() as tx:
+        plant(tx, with_photos)
+        plant(tx, with_photos)
+        tx.remember("s", str(remembered), "f", remembered, {})
+    with imaging.work.begin() as tx:
+        assert tx.subjects_held(UUID(int=with_photos.int - 1), 2) == [with_photos, remembered]
+        assert tx.subjects_held(UUID(int=with_photos.int - 1), 1) == [with_photos]
+        assert tx.subjects_held(with_photos, 1000) == [remembered]
+        assert {with_photos, remembered} <= set(tx.subjects_held(None, 100_000))
+
+
 def test_deleting_a_subject_takes_every_row_of_it_and_none_of_its_neighbour(imaging: Both) -> None:
     """The counts say what there was."""
     subject, neighbour = new_id(), new_id()

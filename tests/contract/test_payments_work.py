@@ -276,3 +276,20 @@ def test_every_table_of_payments_is_known_to_the_one_who_deletes(real_payments: 
             "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'subject_id'"
         ).fetchall()
     assert {name for (name,) in found} == {"orders", "grants", "unlocks", "idempotency"}
+
+
+def test_whoever_has_anything_here_is_named(payments: Both) -> None:
+    """An order, a grant, a reason or a remembered answer alone is enough; an order without its person names nobody."""
+    people = [new_id() for _ in range(4)]
+    before = UUID(int=people[0].int - 1)
+    with payments.work.begin() as tx:
+        theirs, nobodys = plant(tx, people[0]), plant(tx, people[0])
+        tx.save_order(replace(nobodys, subject_id=None, photo_id=None, keep_until=NOW))
+        tx.add_grant(Grant(new_id(), people[1], new_id(), GrantKind.CREDITS, ("photo",), 10, NOW))
+        tx.add_unlock(Unlock(new_id(), people[2], new_id(), ("photo",), NOW, order_id=theirs.order_id))
+        tx.remember("s", str(people[3]), "f", people[3], {})
+    with payments.work.begin() as tx:
+        assert tx.subjects_held(before, 1000) == people
+        assert tx.subjects_held(before, 1) == people[:1]
+        assert tx.subjects_held(people[1], 1000) == people[2:]
+        assert set(people) <= set(tx.subjects_held(None, 100_000))

@@ -200,6 +200,22 @@ def test_tickets_are_listed_by_deadline_and_found_when_late_or_long_answered(ret
 # ---- the subject as a whole
 
 
+def test_whoever_has_anything_here_is_named(retention: Both) -> None:
+    """An export, a disclosure, a ticket or a remembered answer alone is enough; a ticket of nobody names nobody."""
+    people = [new_id() for _ in range(4)]
+    before = UUID(int=people[0].int - 1)
+    plant(
+        retention.work, export(people[0]), ready(export(people[0])), line(people[1], 1), ticket(people[2]), ticket(None)
+    )
+    with retention.work.begin() as tx:
+        tx.remember(f"export:{people[3]}", "k", "", people[3], {})
+    with retention.work.begin() as tx:
+        assert tx.rights_subjects(before, 1000) == people
+        assert tx.rights_subjects(before, 1) == people[:1]
+        assert tx.rights_subjects(people[1], 1000) == people[2:]
+        assert set(people) <= set(tx.rights_subjects(None, 100_000))
+
+
 def test_deleting_a_subject_takes_all_of_its_rows_and_no_other(retention: Both) -> None:
     """Counted before, said while deleting, none left; the neighbour and the ticket of nobody stay."""
     ada, eve = new_id(), new_id()

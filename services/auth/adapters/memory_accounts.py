@@ -205,7 +205,7 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        return [held for held in sorted(self.state.subjects) if after is None or held > after][:limit]
+        return self._page(after, limit, self.state.subjects)
 
     def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
         """Pending jobs' tokens that another master key than this one has sealed, by job."""

@@ -14,7 +14,7 @@ from services.auth.domain.consents import AgeBand, Consent
 from services.auth.domain.sessions import RefreshToken, Session
 from services.auth.domain.subjects import Guest, Subject, SubjectState
 
-_OWNED = ("guests", "sessions", "consents", "identities", "idempotency")
+_TABLES = ("subjects", "guests", "sessions", "consents", "identities", "idempotency")
 
 
 class PostgresAuth(AccountRows):
@@ -157,14 +157,7 @@ class PostgresAuth(AccountRows):
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
-        counts = {"subjects": 1 if self.subject(subject_id) else 0}
-        for table in _OWNED:
-            # The table names are the constant above; nothing from outside is in this text.
-            row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
-                (subject_id,),
-            ).fetchone()
-            counts[table] = int(row["n"]) if row else 0
+        counts = self.count_rows(subject_id, _TABLES)
         row = self.connection.execute(
             "SELECT count(*) AS n FROM refresh_tokens JOIN sessions USING (session_id) WHERE subject_id = %s",
             (subject_id,),

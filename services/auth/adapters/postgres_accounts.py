@@ -215,11 +215,7 @@ class AccountRows(Transaction):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        rows = self.connection.execute(
-            "SELECT subject_id FROM subjects WHERE %s::uuid IS NULL OR subject_id > %s ORDER BY subject_id LIMIT %s",
-            (after, after, limit),
-        )
-        return [row["subject_id"] for row in rows]
+        return self.subjects_in(("subjects", "idempotency"), after, limit)
 
     def sealed_tokens(self, not_by: str, limit: int) -> list[tuple[UUID, bytes]]:
         """Pending jobs' tokens that another master key than this one has sealed, by job."""

@@ -161,8 +161,7 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        held = sorted({photo.subject_id for photo in self.state.photos.values()})
-        return [subject_id for subject_id in held if after is None or subject_id > after][:limit]
+        return self._page(after, limit, self.state.photos, self.state.objects, self.state.renders)
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""

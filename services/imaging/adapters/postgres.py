@@ -10,6 +10,8 @@ from uuid import UUID
 from services.imaging.domain.photos import VISIBLE, Photo, PhotoState, Render
 from shared.db import Transaction
 
+_TABLES = ("photos", "objects", "renders", "idempotency")
+"""What names a subject."""
 _PHOTO = "photo_id, subject_id, state, created_at, reasons, analysis, event_id, unlock_revision, unlocked_scopes, unlocked_at"
 _RENDER = "render_id, photo_id, subject_id, ready, created_at, facts, sheet"
 
@@ -190,23 +192,11 @@ class PostgresImaging(Transaction):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        rows = self.connection.execute(
-            "SELECT subject_id FROM photos WHERE %s::uuid IS NULL OR subject_id > %s"
-            " GROUP BY subject_id ORDER BY subject_id LIMIT %s",
-            (after, after, limit),
-        )
-        return [row["subject_id"] for row in rows]
+        return self.subjects_in(_TABLES, after, limit)
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
-        counts: dict[str, int] = {}
-        for table in ("photos", "objects", "renders", "idempotency"):
-            row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
-                (subject_id,),
-            ).fetchone()
-            counts[table] = int(row["n"]) if row else 0
-        return counts
+        return self.count_rows(subject_id, _TABLES)
 
 
 def _photo(row: dict[str, Any]) -> Photo:

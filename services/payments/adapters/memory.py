@@ -269,10 +269,7 @@ class MemoryPayments(_Orders, _Refunds, _Books):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        held = {order.subject_id for order in self.state.orders.values() if order.subject_id}
-        held |= {grant.subject_id for grant in self.state.grants.values()}
-        held |= {unlock.subject_id for unlock in self.state.unlocks.values()}
-        return sorted(subject_id for subject_id in held if after is None or subject_id > after)[:limit]
+        return self._page(after, limit, self.state.orders, self.state.grants, self.state.unlocks)
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""

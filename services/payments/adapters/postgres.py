@@ -14,6 +14,8 @@ from services.payments.domain.orders import Order, OrderState
 from services.payments.domain.products import product_from, row_of
 from services.payments.domain.refunds import Refund, RefundState
 
+_TABLES = ("orders", "grants", "unlocks", "idempotency")
+"""What names a subject."""
 _ORDER = (
     "order_id, subject_id, product, channel, photo_id, state, created_at, expires_at, next_look_at, looks, looked_at,"
     " trade_no, paid_at, refunded, keep_until, pay, event_id"
@@ -160,24 +162,11 @@ class PostgresPayments(PostgresBooks):
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        rows = self.connection.execute(
-            "SELECT subject_id FROM (SELECT subject_id FROM orders UNION SELECT subject_id FROM grants"
-            " UNION SELECT subject_id FROM unlocks) held WHERE subject_id IS NOT NULL"
-            " AND (%s::uuid IS NULL OR subject_id > %s) ORDER BY subject_id LIMIT %s",
-            (after, after, limit),
-        )
-        return [row["subject_id"] for row in rows]
+        return self.subjects_in(_TABLES, after, limit)
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
-        counts: dict[str, int] = {}
-        for table in ("orders", "grants", "unlocks", "idempotency"):
-            row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
-                (subject_id,),
-            ).fetchone()
-            counts[table] = int(row["n"]) if row else 0
-        return counts
+        return self.count_rows(subject_id, _TABLES)
 
     # ---- rows
 

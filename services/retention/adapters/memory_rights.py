@@ -177,11 +177,8 @@ class MemoryRights(MemoryTransaction[S]):
         return counts
 
     def rights_subjects(self, after: UUID | None, limit: int) -> list[UUID]:
-        """Subjects that exports, disclosures or tickets name, in order, after one."""
-        held = {export.subject_id for export in self.state.exports.values()}
-        held |= {disclosure.subject_id for disclosure in self.state.disclosures.values()}
-        held |= {ticket.subject_id for ticket in self.state.tickets.values() if ticket.subject_id is not None}
-        return sorted(subject_id for subject_id in held if after is None or subject_id > after)[:limit]
+        """Subjects that anything of theirs here names, in order, after one."""
+        return self._page(after, limit, self.state.exports, self.state.disclosures, self.state.tickets)
 
     def count_rights(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""

@@ -159,25 +159,12 @@ class PostgresRights(Transaction):
         }
 
     def rights_subjects(self, after: UUID | None, limit: int) -> list[UUID]:
-        """Subjects that exports, disclosures or tickets name, in order, after one."""
-        rows = self.connection.execute(
-            "SELECT subject_id FROM (SELECT subject_id FROM exports UNION SELECT subject_id FROM disclosures"
-            " UNION SELECT subject_id FROM tickets) held WHERE subject_id IS NOT NULL"
-            " AND (%s::uuid IS NULL OR subject_id > %s) ORDER BY subject_id LIMIT %s",
-            (after, after, limit),
-        )
-        return [row["subject_id"] for row in rows]
+        """Subjects that anything of theirs here names, in order, after one."""
+        return self.subjects_in(_TABLES, after, limit)
 
     def count_rights(self, subject_id: UUID) -> dict[str, int]:
         """How many rows of the subject there are, by kind."""
-        counts: dict[str, int] = {}
-        for table in _TABLES:
-            row = self.connection.execute(
-                f"SELECT count(*) AS n FROM {table} WHERE subject_id = %s",  # noqa: S608 - constant names
-                (subject_id,),
-            ).fetchone()
-            counts[table] = int(row["n"]) if row else 0
-        return counts
+        return self.count_rows(subject_id, _TABLES)
 
     # ---- rows
 
