@@ -39,6 +39,10 @@ ADVICE: dict[str, Texts] = {
         "Your clothes look like the wall behind you; wear another colour",
     ),
     "plain_background": ("背景杂乱，请站在纯色墙面前重拍", "The background is busy; stand in front of a plain wall"),
+    "compression": (
+        "照片被压缩得太厉害，请用手机相机的原图，发送时勾选“原图”，不要用截图",
+        "The photo was compressed too strongly: use the camera's own file, sent as the original, not a screenshot",
+    ),
     "hair_inside": (
         "头顶头发超出画面，请离远一些重拍",
         "Your hair leaves the picture at the top; move back and retake",

@@ -141,10 +141,16 @@ def _warnings(cutout: Cutout, order: RenderOrder, placement: Placement) -> list[
         names.append("resolution")
     if placement.scale > 1 and order.spec.upscaling == "forbidden":
         names.append("upscaling")
-    names += [check["id"] for check in cutout.analysis.get("checks", []) if check["verdict"] != "pass"]
+    names += [check["id"] for check in cutout.analysis.get("checks", []) if _objected(check, order.spec)]
     kept = {"background_edit", "background_edit_forbidden"} if order.background.kind == "original" else set()
     before = [warning for warning in before_rendering(order.spec) if warning["id"] not in kept]
     return [*before, *({"id": name, **advice.for_check(name)} for name in names)]
+
+
+def _objected(check: dict[str, Any], spec: Spec) -> bool:
+    """True for a check of the photo that did not pass, or that this spec holds to a stricter limit of its own."""
+    least = spec.quality_min if check["id"] == "compression" else None
+    return check["verdict"] != "pass" or (least is not None and check["value"] < least)
 
 
 def _extended(cutout: Cutout, spec: Spec, placement: Placement) -> bool:

@@ -126,7 +126,7 @@ class Studio:
             photo, sighting = _finer(photo, sighting, decode(photo_bytes, working_side=None))
         upright = as_pixels(np.rot90(photo.pixels, sighting.turns)) if sighting.turns else photo.pixels
         pose = pose_of(sighting.faces[0])
-        found = checks.of_source(upright, sighting.faces, pose, photo.reduction)
+        found = checks.of_source(upright, sighting.faces, pose, photo.reduction, photo.quality)
         if refuse:
             _refuse(found)
         return _cropped(upright, sighting.faces, pose, found)
