@@ -38,6 +38,10 @@ ADVICE: dict[str, Texts] = {
         "衣服与背景颜色太接近，请换件颜色不同的衣服",
         "Your clothes look like the wall behind you; wear another colour",
     ),
+    "clothes_on_background": (
+        "衣服与所选的背景颜色太接近，请换件颜色不同的衣服，或选择规格允许的其他背景色",
+        "Your clothes look like the background you chose; wear another colour or choose another background",
+    ),
     "plain_background": ("背景杂乱，请站在纯色墙面前重拍", "The background is busy; stand in front of a plain wall"),
     "compression": (
         "照片被压缩得太厉害，请用手机相机的原图，发送时勾选“原图”，不要用截图",

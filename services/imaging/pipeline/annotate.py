@@ -49,7 +49,7 @@ def levels(cutout: Cutout) -> dict[str, tuple[float, float]]:
 
 def frame(cutout: Cutout, spec: Spec) -> Vector:
     """The finished photo's four corners, clockwise from its top left, in crop pixels."""
-    placement = geometry.matrix_for(cutout.face, cutout.head, geometry.place(cutout.head, spec), spec)
+    placement = geometry.placed(cutout.face, cutout.head, spec)
     back = cv2.invertAffineTransform(placement.matrix.astype(np.float64))
     width, height = spec.px
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.imaging.pipeline import advice
+from services.imaging.pipeline import advice, clothes
 from services.imaging.pipeline.cutout import Cutout
 from services.imaging.pipeline.encode import Encoded
 from services.imaging.pipeline.geometry import Placement, place, ratios
@@ -25,7 +25,7 @@ NOTICES = {"retouching"}
 def report(cutout: Cutout, order: RenderOrder, placement: Placement, encoded: Encoded) -> dict[str, Any]:
     """The compliance report: a verdict, every check with what was measured, and warnings in both languages."""
     checks = [*_bands(cutout, order.spec, placement), *_people(order.spec), *_pose(cutout, order.spec)]
-    checks += [*_file(order, encoded), _background(order)]
+    checks += [*_file(order, encoded), _background(order), *_clothes(cutout, order, placement)]
     verdicts = {check["verdict"] for check in checks}
     verdict = "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "pass"
     warnings = _warnings(cutout, order, placement)
@@ -131,6 +131,17 @@ def _background(order: RenderOrder) -> dict[str, Any]:
     return check
 
 
+def _clothes(cutout: Cutout, order: RenderOrder, placement: Placement) -> list[dict[str, Any]]:
+    """Clothes against the ordered background; nothing where that cannot be said."""
+    value = clothes.contrast(cutout, order, placement)
+    if value is None:
+        return []
+    check = {"id": "clothes_contrast", "value": round(value, 1), "unit": "delta_e"}
+    check |= {"threshold": {"min": clothes.CONTRAST_MIN}}
+    fine = value >= clothes.CONTRAST_MIN
+    return [check | ({"verdict": "pass"} if fine else _advised("warn", "clothes_on_background"))]
+
+
 def _warnings(cutout: Cutout, order: RenderOrder, placement: Placement) -> list[dict[str, str]]:
     names = []
     if cutout.hair_cut:
@@ -141,7 +152,9 @@ def _warnings(cutout: Cutout, order: RenderOrder, placement: Placement) -> list[
         names.append("resolution")
     if placement.scale > 1 and order.spec.upscaling == "forbidden":
         names.append("upscaling")
-    names += [check["id"] for check in cutout.analysis.get("checks", []) if _objected(check, order.spec)]
+    objected = [check["id"] for check in cutout.analysis.get("checks", []) if _objected(check, order.spec)]
+    # A wall that is no longer in the picture: the clothes were judged against what is there now.
+    names += [name for name in objected if name != "clothes_contrast" or order.background.kind == "original"]
     kept = {"background_edit", "background_edit_forbidden"} if order.background.kind == "original" else set()
     before = [warning for warning in before_rendering(order.spec) if warning["id"] not in kept]
     return [*before, *({"id": name, **advice.for_check(name)} for name in names)]

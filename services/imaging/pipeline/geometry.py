@@ -96,6 +96,11 @@ def matrix_for(face: Face, head: Head, placement: Placement, spec: Spec) -> Plac
     return Placement(placement.scale, placement.eye_row, as_plane(np.hstack([turn, move[:, None]])))
 
 
+def placed(face: Face, head: Head, spec: Spec) -> Placement:
+    """The best placement for the spec, with its matrix."""
+    return matrix_for(face, head, place(head, spec), spec)
+
+
 def ratios(head: Head, spec: Spec, scale: float | Plane, eye_row: float | Plane) -> dict[str, Plane]:
     """Every banded measure of a placement, named as the spec names its bands."""
     width, height = spec.px

@@ -139,7 +139,8 @@ class Studio:
     def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
         """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
         if order.sheet is not None:
-            picture, placement = self._sheet(cutout, order, order.sheet), geometry.place(cutout.head, order.spec)
+            picture = self._sheet(cutout, order, order.sheet)
+            placement = geometry.placed(cutout.face, cutout.head, order.spec)
             encoded = _encoded_sheet(picture, order, order.sheet)
         else:
             order, placement, picture, encoded = self._within_window(cutout, order)
@@ -170,8 +171,7 @@ class Studio:
         return sheets.draw(photos, sheet.layout, sheet.dpi, marks=sheet.marks)
 
     def _photo(self, cutout: Cutout, order: RenderOrder) -> tuple[Pixels, Placement]:
-        placed = geometry.place(cutout.head, order.spec)
-        placement = geometry.matrix_for(cutout.face, cutout.head, placed, order.spec)
+        placement = geometry.placed(cutout.face, cutout.head, order.spec)
         return self._draw(cutout, order, placement), placement
 
     def _cut(self, prepared: Prepared, raw: Any) -> Cutout:
@@ -198,7 +198,7 @@ class Studio:
 
     def _draw(self, cutout: Cutout, order: RenderOrder, placement: Placement) -> Pixels:
         reduction = next((r for r in (4, 2) if placement.scale * r <= 0.75), 1)
-        matrix = _reduced(placement, reduction)
+        matrix = compose.reduced(placement.matrix, reduction)
         size = order.spec.px
         if order.background.kind == "original":
             return looks.apply(compose.warp(cutout.photo(reduction), matrix, size), order.beautify, cutout, placement)
@@ -257,11 +257,3 @@ def _shown_box(face: Face, width: int, height: int, *, main: bool) -> dict[str, 
     left, top, right, bottom = face.box
     box = [round(left / width, 4), round(top / height, 4), round(right / width, 4), round(bottom / height, 4)]
     return {"box": box, "score": round(face.score, 3), "main": main}
-
-
-def _reduced(placement: Placement, reduction: int) -> Any:
-    """The placement's matrix for layers that were decoded at a fraction of the crop's size."""
-    matrix = placement.matrix.astype(np.float64)
-    matrix[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2)
-    matrix[:, :2] *= reduction
-    return matrix.astype(np.float32)
