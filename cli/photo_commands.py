@@ -96,4 +96,6 @@ def _print_report(report: dict[str, Any]) -> None:
         advised = row.get("advice", {})
         table.add_row(row["id"], str(row["value"]), row["unit"], limits, verdict, " / ".join(advised.values()))
     console().print(table)
+    for left_out in report["not_checked"]:
+        typer.echo(f"not checked: {left_out['id']}: {left_out['zh']} / {left_out['en']}")
     typer.echo(f"verdict: {report['verdict']}")

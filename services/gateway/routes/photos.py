@@ -44,7 +44,9 @@ class PhotoAnswer(BaseModel):
     photo_id: UUID
     status: str = Field(examples=["ready"], description="queued, processing, ready, rejected or failed")
     created_at: datetime
-    analysis: dict[str, Any] | None = Field(None, description="faces, pose, checks")
+    analysis: dict[str, Any] | None = Field(
+        None, description="faces, pose, checks, and not_checked: what nobody looked at, with the reason"
+    )
     reasons: list[Reason] = []
 
 

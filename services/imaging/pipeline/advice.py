@@ -15,7 +15,7 @@ ADVICE: dict[str, Texts] = {
     "pitch": ("请把镜头放在与眼睛同高处，不要抬头或低头", "Hold the camera at eye level; do not look up or down"),
     "roll": ("请把头摆正，双眼保持水平", "Hold your head upright, eyes level"),
     "eyes_open": ("请自然睁开双眼", "Keep both eyes open"),
-    "mouth_closed": ("请自然闭上嘴", "Close your mouth"),
+    "mouth_closed": ("请自然闭上嘴，不要露齿笑", "Close your mouth; no smile that shows teeth"),
     "sharpness": ("请拿稳手机，擦净镜头，对焦在脸上", "Hold still, wipe the lens and focus on the face"),
     "brightness": ("请调整光线，让脸部亮度适中", "Change the light so that your face is neither dark nor glaring"),
     "over_exposure": ("请避开直射的强光", "Avoid strong direct light"),

@@ -32,6 +32,7 @@ def report(cutout: Cutout, order: RenderOrder, placement: Placement, encoded: En
     if verdict == "pass" and any(warning["id"] not in NOTICES for warning in warnings):
         verdict = "warn"
     shown: dict[str, Any] = {"verdict": verdict, "spec": order.spec.id, "checks": checks, "warnings": warnings}
+    shown |= {"not_checked": [entry["id"] for entry in cutout.analysis.get("not_checked", [])]}
     if order.sheet is not None:
         shown["sheet"] = order.sheet.to_dict() | {"photos": _on_sheet(cutout, order.sheet)}
     return shown | {"model": cutout.analysis.get("model"), "encoding": _encoding(encoded)}

@@ -23,6 +23,7 @@ from services.imaging.pipeline import (
     registry,
     sizes,
     strands,
+    unchecked,
 )
 from services.imaging.pipeline import sheet as sheets
 from services.imaging.pipeline.arrays import Pixels, as_pixels, shrunk, size_of
@@ -191,6 +192,7 @@ class Studio:
             "faces": list(prepared.faces),
             "pose": pose,
             "checks": [one.to_dict() for one in found],
+            "not_checked": unchecked.beside(one.id for one in found),
             "model": model,
         }
         hair_cut = prepared.at_top and bool((alpha[0] > 127).sum() > 0.1 * face.width)
