@@ -27,7 +27,8 @@ def check(
     """Prints the quality report of a photo; writes no file but the annotated picture, when asked."""
     order = or_exit(lambda: order_of({"spec": spec})) if spec else None
     studio = or_exit(open_studio)
-    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes()))
+    people = order.spec.people if order is not None else 1
+    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes(), people))
     report = or_exit(lambda: _report(studio, cutout, order))
     if annotate is not None:
         or_exit(lambda: annotate.write_bytes(_annotated(cutout, order)))
@@ -63,8 +64,8 @@ def specs(
     console().print(table)
 
 
-def _cut_out(studio: Studio, content: bytes) -> Cutout:
-    [cutout] = studio.matte([studio.prepare(content, refuse=False)])
+def _cut_out(studio: Studio, content: bytes, people: int) -> Cutout:
+    [cutout] = studio.matte([studio.prepare(content, people=people, refuse=False)])
     return cutout
 
 

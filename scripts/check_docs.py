@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from scripts.message_docs import table
-from services.imaging.pipeline import advice, clothes, unchecked
+from services.imaging.pipeline import advice, clothes, pairs, unchecked
 from services.imaging.pipeline.checks import RULES, Limits
 
 MEANINGS = {
     "single_face": "the second largest face's area over the largest one's",
+    "nobody_else": "the third largest face's area over that of either of the two",
+    "side_by_side": "between the two faces, in face widths",
     "eye_distance": "between the eye centres, in the photo's own pixels",
     "head_inside": "part of the head (skull and ears estimated) that lies in the photo",
     "yaw": "head turned",
@@ -44,6 +46,7 @@ RENDERED = (
 
 def checks_page(head: str) -> str:
     """``docs/checks.md``, after the line that says it is generated."""
+    pair = [("nobody_else", RULES["single_face"]), ("side_by_side", pairs.APART)]
     photo = [
         (
             f"`{name}`",
@@ -53,7 +56,7 @@ def checks_page(head: str) -> str:
             f"`{rule.code}`" if rule.code else "",
             *_advice(name),
         )
-        for name, rule in RULES.items()
+        for name, rule in (*RULES.items(), *pair)
     ]
     never = [(f"`{name}`", zh, en) for name, (zh, en) in (unchecked.NEVER | unchecked.SOMETIMES).items()]
     return (
@@ -62,7 +65,8 @@ def checks_page(head: str) -> str:
                 "# Checks",
                 head.strip(),
                 "Every check says what it measured, in which unit, against which threshold, and its verdict; with advice in both\n"
-                "languages where it did not pass. `pocketid check` and a photo's `analysis` show them.",
+                "languages where it did not pass. `pocketid check` and a photo's `analysis` show them. In a photo of two, each check is\n"
+                "of the one who does worse; `nobody_else` and `side_by_side` are for two, `single_face` is for one.",
                 "## Of the photo",
                 table(
                     ("check", "measured", "unit", "threshold", "refuses with", "advice (zh)", "advice (en)"), photo

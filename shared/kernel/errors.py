@@ -57,6 +57,7 @@ class Code(StrEnum):
     CORRUPT_IMAGE = "corrupt_image"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    SECOND_FACE_MISSING = "second_face_missing"
     FACE_TOO_SMALL = "face_too_small"
     FACE_CUT_OFF = "face_cut_off"
     TOO_BLURRY = "too_blurry"
@@ -145,7 +146,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.CORRUPT_IMAGE: Meaning(422, False, "照片已损坏，请换一张", "The photo is damaged, choose another"),
     Code.NO_FACE: Meaning(422, False, "没有找到人脸，请正对镜头重拍", "No face was found; face the camera and retake"),
     Code.SEVERAL_FACES: Meaning(
-        422, False, "照片里有多张人脸，请单独拍摄", "Several faces were found; be alone in the photo"
+        422, False, "照片里有别人的脸，请不要让别人入镜", "Other faces were found; keep everybody else out of the photo"
+    ),
+    Code.SECOND_FACE_MISSING: Meaning(
+        422, False, "这是双人合影，只找到一张人脸", "This is a photo of two people; only one face was found"
     ),
     Code.FACE_TOO_SMALL: Meaning(422, False, "人脸太小，请靠近一些", "The face is too small; move closer"),
     Code.FACE_CUT_OFF: Meaning(422, False, "头部没有拍全，请离远一些", "The head is cut off; move back a little"),

@@ -6,6 +6,11 @@ Texts = tuple[str, str]
 
 ADVICE: dict[str, Texts] = {
     "single_face": ("请单独拍摄，画面里不要有其他人", "Be alone in the picture"),
+    "nobody_else": ("画面里只能有两个人，请不要让别人入镜", "Only the two of you may be in the picture"),
+    "side_by_side": (
+        "两人离得太远，请肩并肩站近一些",
+        "You stand too far apart: come closer, shoulder to shoulder",
+    ),
     "eye_distance": ("请靠近一些，让脸占画面更大的部分", "Move closer, so that your face fills more of the picture"),
     "head_inside": (
         "请离远一些，把整个头和头发都拍进画面",

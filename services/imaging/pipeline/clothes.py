@@ -37,8 +37,8 @@ def contrast(cutout: Cutout, order: RenderOrder, placement: Placement) -> float 
     reduction = next((r for r in (4, 2) if placement.scale * scale * r <= 1), 1)
     matrix = compose.reduced(as_plane(placement.matrix * scale), reduction)
     colours, alpha = (compose.warp(layer, matrix, size) for layer in cutout.person(reduction))
-    chin = placement.matrix @ np.array([*cutout.face.chin, 1.0])
-    edge = _edge(alpha, int(chin[1] * scale))
+    chins = [placement.matrix @ np.array([*face.chin, 1.0]) for face in cutout.faces]
+    edge = _edge(alpha, int(max(chin[1] for chin in chins) * scale))
     if edge.sum() < FEWEST:
         return None
     return _delta_e(colours, order.background, size, edge)
