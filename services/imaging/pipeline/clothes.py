@@ -34,7 +34,7 @@ def contrast(cutout: Cutout, order: RenderOrder, placement: Placement) -> float 
         return None
     size = fitted(order.spec.px, SIDE)
     scale = size[0] / order.spec.px[0]
-    reduction = next((r for r in (4, 2) if placement.scale * scale * r <= 1), 1)
+    reduction = next((r for r in (4, 2) if placement.scale * scale * r <= 2), 1)
     matrix = compose.reduced(as_plane(placement.matrix * scale), reduction)
     colours, alpha = (compose.warp(layer, matrix, size) for layer in cutout.person(reduction))
     chins = [placement.matrix @ np.array([*face.chin, 1.0]) for face in cutout.faces]
