@@ -50,7 +50,8 @@ class Maker:
     def make(self, photo: Path, target: Path) -> Result:
         """The finished photo on disk, whole or not at all; or the code and the reason why not. Raises OSError."""
         try:
-            [cutout] = self.studio.matte([self.studio.prepare(photo.read_bytes())])
+            prepared = self.studio.prepare(photo.read_bytes(), people=self.order.spec.people)
+            [cutout] = self.studio.matte([prepared])
             made = self.studio.render(cutout, self.order)
         except PocketError as error:
             return {"photo": str(photo), "code": str(error.actual_code), "reason": texts(error)}

@@ -27,7 +27,8 @@ def check(
     """Prints the quality report of a photo; writes no file but the annotated picture, when asked."""
     order = or_exit(lambda: order_of({"spec": spec})) if spec else None
     studio = or_exit(open_studio)
-    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes()))
+    people = order.spec.people if order is not None else 1
+    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes(), people))
     report = or_exit(lambda: _report(studio, cutout, order))
     if annotate is not None:
         or_exit(lambda: annotate.write_bytes(_annotated(cutout, order)))
@@ -63,8 +64,8 @@ def specs(
     console().print(table)
 
 
-def _cut_out(studio: Studio, content: bytes) -> Cutout:
-    [cutout] = studio.matte([studio.prepare(content, refuse=False)])
+def _cut_out(studio: Studio, content: bytes, people: int) -> Cutout:
+    [cutout] = studio.matte([studio.prepare(content, people=people, refuse=False)])
     return cutout
 
 
@@ -96,4 +97,6 @@ def _print_report(report: dict[str, Any]) -> None:
         advised = row.get("advice", {})
         table.add_row(row["id"], str(row["value"]), row["unit"], limits, verdict, " / ".join(advised.values()))
     console().print(table)
+    for left_out in report["not_checked"]:
+        typer.echo(f"not checked: {left_out['id']}: {left_out['zh']} / {left_out['en']}")
     typer.echo(f"verdict: {report['verdict']}")

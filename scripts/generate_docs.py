@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from scripts.check_docs import checks_page
 from scripts.message_docs import asyncapi, events_page, published, schema_of, subclasses, table, yaml
 from scripts.retention_docs import policy_with_rules, retention_page
 from scripts.sdk_docs import list_with_uses
@@ -66,6 +67,7 @@ def documents() -> dict[Path, str]:
         DOCS / "settings.md": settings_page(),
         DOCS / "events.md": MADE + events_page(),
         DOCS / "errors.md": errors_page(),
+        DOCS / "checks.md": checks_page(MADE),
         DOCS / "retention.md": retention_page(MADE),
         DOCS / "asyncapi.yaml": "# Made by scripts/generate_docs.py from the code; do not edit.\n" + yaml(asyncapi()),
         DOCS / "openapi.json": _json(openapi()),

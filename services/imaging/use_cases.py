@@ -37,7 +37,7 @@ def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> cont
             before = tx.recall(scope, request.idempotency_key, request.fingerprint)
             if before is not None:
                 return _registered_before(UUID(before["photo_id"]), tx)
-        photo = Photo(request.photo_id, request.subject_id, PhotoState.UPLOADING, parts.clock())
+        photo = Photo(request.photo_id, request.subject_id, PhotoState.UPLOADING, parts.clock(), people=request.people)
         tx.add_photo(photo)
         tx.register_object(photo.key_of(ORIGINAL), photo)
         if request.idempotency_key:
@@ -237,6 +237,7 @@ def shown(photo: Photo) -> contract.PhotoState:
         reasons=photo.reasons,
         analysis=b64encode(photo.analysis).decode() if photo.analysis else None,
         event_id=photo.event_id,
+        people=photo.people,
     )
 
 

@@ -44,9 +44,9 @@ class PipelineStudio:
             )
         )
 
-    def prepare(self, photo_bytes: bytes) -> Any:
-        """Decode, find the face, check."""
-        return self._studio.prepare(photo_bytes)
+    def prepare(self, photo_bytes: bytes, *, people: int = 1) -> Any:
+        """Decode, find the face (or both of two people), check."""
+        return self._studio.prepare(photo_bytes, people=people)
 
     def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
         """Cut the persons out, in one inference."""

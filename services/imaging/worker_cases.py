@@ -71,7 +71,7 @@ def prepare_job(job: contract.MattePhoto, parts: WorkerParts) -> Prepared:
         sealed = parts.store.get(photo.key_of(ORIGINAL))
         original = unseal(key, sealed, photo.key_of(ORIGINAL))
         with metrics.STAGE_SECONDS.labels("prepare").time():
-            return Prepared(job, photo, parts.studio.prepare(original))
+            return Prepared(job, photo, parts.studio.prepare(original, people=photo.people))
     except PhotoRejected as rejection:
         _reject(job, photo, rejection, parts)
         raise Void("rejected") from rejection

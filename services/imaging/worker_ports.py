@@ -57,8 +57,8 @@ class Rendered(Protocol):
 class Studio(Protocol):
     """The pipeline, with its models loaded."""
 
-    def prepare(self, photo_bytes: bytes) -> Any:
-        """Decode, find the face, check; raises :class:`PhotoRejected`."""
+    def prepare(self, photo_bytes: bytes, *, people: int = 1) -> Any:
+        """Decode, find the face (or both of two people), check; raises :class:`PhotoRejected`."""
 
     def matte(self, prepared: Sequence[Any]) -> Sequence[Cutout]:
         """Cut the persons out, in one inference."""

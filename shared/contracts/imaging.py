@@ -67,7 +67,10 @@ class Registered(Answer):
 
 
 class RegisterPhoto(Call[Registered]):
-    """Commit a photo's object key before its first byte is stored. The id is the gateway's: it seals the bytes for it."""
+    """Commit a photo's object key before its first byte is stored. The id is the gateway's: it seals the bytes for it.
+
+    ``people`` says how many are meant to be in it: 2 for a marriage registration's photo, else 1.
+    """
 
     service: ClassVar[str] = "imaging"
     method: ClassVar[str] = "register_photo"
@@ -76,6 +79,7 @@ class RegisterPhoto(Call[Registered]):
     photo_id: UUID
     idempotency_key: str | None = None
     fingerprint: str = ""
+    people: int = 1
 
 
 class PhotoState(Answer):
@@ -87,6 +91,7 @@ class PhotoState(Answer):
     reasons: tuple[str, ...] = ()
     analysis: str | None = None
     event_id: UUID | None = None
+    people: int = 1
 
 
 class PhotoStored(Call[PhotoState]):

@@ -57,6 +57,7 @@ class Code(StrEnum):
     CORRUPT_IMAGE = "corrupt_image"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    SECOND_FACE_MISSING = "second_face_missing"
     FACE_TOO_SMALL = "face_too_small"
     FACE_CUT_OFF = "face_cut_off"
     TOO_BLURRY = "too_blurry"
@@ -144,9 +145,8 @@ MEANINGS: dict[Code, Meaning] = {
     ),
     Code.CORRUPT_IMAGE: Meaning(422, False, "照片已损坏，请换一张", "The photo is damaged, choose another"),
     Code.NO_FACE: Meaning(422, False, "没有找到人脸，请正对镜头重拍", "No face was found; face the camera and retake"),
-    Code.SEVERAL_FACES: Meaning(
-        422, False, "照片里有多张人脸，请单独拍摄", "Several faces were found; be alone in the photo"
-    ),
+    Code.SEVERAL_FACES: Meaning(422, False, "照片里有别人的脸，请避开", "Other faces are in the photo; keep them out"),
+    Code.SECOND_FACE_MISSING: Meaning(422, False, "需要两个人，只找到一张脸", "Two faces are needed, one was found"),
     Code.FACE_TOO_SMALL: Meaning(422, False, "人脸太小，请靠近一些", "The face is too small; move closer"),
     Code.FACE_CUT_OFF: Meaning(422, False, "头部没有拍全，请离远一些", "The head is cut off; move back a little"),
     Code.TOO_BLURRY: Meaning(422, False, "照片太模糊，请拿稳重拍", "The photo is blurred; hold still and retake"),

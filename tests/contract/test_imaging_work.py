@@ -54,6 +54,17 @@ def test_a_photo_is_what_was_saved_last(imaging: Both) -> None:
         tx.add_photo(photo)
 
 
+def test_how_many_people_a_photo_is_of_is_kept_and_does_not_change(imaging: Both) -> None:
+    """One unless said otherwise, two for a couple, and no third number."""
+    photos = [Photo(new_id(), new_id(), PhotoState.UPLOADING, NOW, people=people) for people in (1, 2)]
+    with imaging.work.begin() as tx:
+        for photo in photos:
+            tx.add_photo(photo)
+            tx.save_photo(replace(photo, state=PhotoState.QUEUED, people=3 - photo.people))
+    with imaging.work.begin() as tx:
+        assert [found.people for photo in photos if (found := tx.photo(photo.photo_id))] == [1, 2]
+
+
 def test_an_unlock_is_kept_whatever_else_is_saved_of_a_photo(imaging: Both) -> None:
     """A worker that saves its result does not lock again what was paid for meanwhile; a sheet is known as one."""
     with imaging.work.begin() as tx:

@@ -106,9 +106,9 @@ def test_a_photo_whose_consent_ends_while_it_is_made_is_deleted_and_not_made(wor
     [event] = works.logins.said(auth.ConsentWithdrawn)
     prepare = works.imaging.studio.prepare
 
-    def meanwhile(content: bytes) -> Any:
+    def meanwhile(content: bytes, *, people: int = 1) -> Any:
         imaging_cases.stop_processing(event, works.imaging.parts)  # type: ignore[arg-type]
-        return prepare(content)
+        return prepare(content, people=people)
 
     works.imaging.studio.prepare = meanwhile  # type: ignore[method-assign]
     works.logins.record(mine, "grant")
@@ -125,10 +125,10 @@ def test_a_consent_withdrawn_while_the_worker_works_leaves_no_cutout(works: Work
     owned = works.upload(mine)
     prepare = works.imaging.studio.prepare
 
-    def slowly(content: bytes) -> Any:
+    def slowly(content: bytes, *, people: int = 1) -> Any:
         works.logins.record(mine, "withdraw")
         works.clock.forward(2.1)
-        return prepare(content)
+        return prepare(content, people=people)
 
     works.imaging.studio.prepare = slowly  # type: ignore[method-assign]
     matte(works, owned)

@@ -137,9 +137,9 @@ class ImagingWorld:
         request: dict[str, Any] = {"subject_id": subject_id, "photo_id": new_id(), **changes}
         return imaging_cases.register_photo(imaging.RegisterPhoto(**request), self.parts)
 
-    def upload(self, subject_id: UUID, content: bytes = b"photo of Ada") -> Owned:
+    def upload(self, subject_id: UUID, content: bytes = b"photo of Ada", people: int = 1) -> Owned:
         """Register, store and confirm, as the gateway does."""
-        owned = Owned(subject_id, self.register(subject_id).photo_id)
+        owned = Owned(subject_id, self.register(subject_id, people=people).photo_id)
         self.put_original(owned, content)
         self.confirm(owned)
         return owned

@@ -24,6 +24,12 @@ from shared.storage import object_key
 router = APIRouter(prefix="/v1/photos", tags=["photos"])
 
 
+People = Annotated[
+    int,
+    Query(ge=1, le=2, description="how many people are to be in the photo: 2 for a spec whose `people` is 2, else 1"),
+]
+
+
 class PhotoAccepted(BaseModel):
     """The photo is stored, sealed, and waits for a worker."""
 
@@ -44,7 +50,9 @@ class PhotoAnswer(BaseModel):
     photo_id: UUID
     status: str = Field(examples=["ready"], description="queued, processing, ready, rejected or failed")
     created_at: datetime
-    analysis: dict[str, Any] | None = Field(None, description="faces, pose, checks")
+    analysis: dict[str, Any] | None = Field(
+        None, description="faces, pose, checks, and not_checked: what nobody looked at, with the reason"
+    )
     reasons: list[Reason] = []
 
 
@@ -78,7 +86,9 @@ _FORM = {
 
 
 @router.post("", status_code=202, openapi_extra=_FORM)
-async def upload(request: Request, caller: CurrentCaller, parts: GatewayParts, key: IdempotencyKey) -> PhotoAccepted:
+async def upload(
+    request: Request, caller: CurrentCaller, parts: GatewayParts, key: IdempotencyKey, people: People = 1
+) -> PhotoAccepted:
     """Upload a selfie. It is encrypted as it streams in; `photo.ready` or `photo.rejected` follows on `/v1/events`."""
     photo_id = new_id()
     bound_to = object_key(caller.subject_id, photo_id, "original")
@@ -92,7 +102,8 @@ async def upload(request: Request, caller: CurrentCaller, parts: GatewayParts, k
                 subject_id=caller.subject_id,
                 photo_id=photo_id,
                 idempotency_key=key,
-                fingerprint=received.fingerprint,
+                fingerprint=received.fingerprint if people == 1 else f"{received.fingerprint}:{people}",
+                people=people,
             )
         )
         if registered.status == "uploading":

@@ -59,7 +59,7 @@ class MemoryImaging(MemoryTransaction[ImagingState]):
         """A photo's new state, reasons, analysis and event."""
         held = self.state.photos.get(photo.photo_id)
         if held is not None:
-            kept = ("subject_id", "created_at", "unlock_revision", "unlocked_scopes", "unlocked_at")
+            kept = ("subject_id", "created_at", "unlock_revision", "unlocked_scopes", "unlocked_at", "people")
             self._put(replace(photo, **{name: getattr(held, name) for name in kept}))
 
     def save_unlock(self, photo: Photo) -> None:
@@ -246,18 +246,21 @@ class MemoryRendered:
 class MemoryStudio:
     """A studio without pixels, deterministic, that still minds its inputs.
 
-    A photo is text: ``photo of <somebody>``, or ``unusable: <code>``. Anything else is corrupt, as it would be.
+    A photo is text: ``photo of <somebody>`` (of two: ``photo of <somebody> and <somebody>``), or ``unusable: <code>``. Anything
+    else is corrupt, as it would be.
     """
 
     SPECS = frozenset({"one-inch", "cn-passport"})
 
-    def prepare(self, photo_bytes: bytes) -> str:
+    def prepare(self, photo_bytes: bytes, *, people: int = 1) -> str:
         """Who is in the photo; raises :class:`PhotoRejected`."""
         text = photo_bytes.decode(errors="replace")
         if text.startswith("unusable: "):
             raise PhotoRejected(Code(text.removeprefix("unusable: ")))
         if not text.startswith("photo of "):
             raise PhotoRejected(Code.CORRUPT_IMAGE)
+        if (found := text.count(" and ") + 1) != people:
+            raise PhotoRejected(Code.SECOND_FACE_MISSING if found < people else Code.SEVERAL_FACES)
         return text.removeprefix("photo of ")
 
     def matte(self, prepared: Sequence[str]) -> list[MemoryCutout]:

@@ -12,7 +12,10 @@ from shared.db import Transaction
 
 _TABLES = ("photos", "objects", "renders", "idempotency")
 """What names a subject."""
-_PHOTO = "photo_id, subject_id, state, created_at, reasons, analysis, event_id, unlock_revision, unlocked_scopes, unlocked_at"
+_PHOTO = (
+    "photo_id, subject_id, state, created_at, reasons, analysis, event_id,"
+    " unlock_revision, unlocked_scopes, unlocked_at, people"
+)
 _RENDER = "render_id, photo_id, subject_id, ready, created_at, facts, sheet"
 
 
@@ -22,8 +25,8 @@ class PostgresImaging(Transaction):
     def add_photo(self, photo: Photo) -> None:
         """A new photo."""
         self.connection.execute(
-            "INSERT INTO photos (photo_id, subject_id, state, created_at) VALUES (%s, %s, %s, %s)",
-            (photo.photo_id, photo.subject_id, photo.state, photo.created_at),
+            "INSERT INTO photos (photo_id, subject_id, state, created_at, people) VALUES (%s, %s, %s, %s, %s)",
+            (photo.photo_id, photo.subject_id, photo.state, photo.created_at, photo.people),
         )
 
     def photo(self, photo_id: UUID) -> Photo | None:

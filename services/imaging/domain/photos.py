@@ -55,7 +55,8 @@ def move(now: PhotoState, to: PhotoState) -> PhotoState:
 class Photo:
     """One uploaded picture. ``analysis`` is sealed under the subject's key; ``event_id`` is its last published event.
 
-    ``unlocked_scopes`` is what of it may be downloaded, as payments said with ``unlock_revision``.
+    ``unlocked_scopes`` is what of it may be downloaded, as payments said with ``unlock_revision``; ``people`` how many are meant
+    to be in it.
     """
 
     photo_id: UUID
@@ -68,6 +69,7 @@ class Photo:
     unlock_revision: int = 0
     unlocked_scopes: tuple[str, ...] = ()
     unlocked_at: datetime | None = None
+    people: int = 1
 
     def key_of(self, kind: str) -> str:
         """The object key of one of its objects."""

@@ -6,6 +6,11 @@ Texts = tuple[str, str]
 
 ADVICE: dict[str, Texts] = {
     "single_face": ("请单独拍摄，画面里不要有其他人", "Be alone in the picture"),
+    "nobody_else": ("画面里只能有两个人，请不要让别人入镜", "Only the two of you may be in the picture"),
+    "side_by_side": (
+        "两人离得太远，请肩并肩站近一些",
+        "You stand too far apart: come closer, shoulder to shoulder",
+    ),
     "eye_distance": ("请靠近一些，让脸占画面更大的部分", "Move closer, so that your face fills more of the picture"),
     "head_inside": (
         "请离远一些，把整个头和头发都拍进画面",
@@ -15,7 +20,7 @@ ADVICE: dict[str, Texts] = {
     "pitch": ("请把镜头放在与眼睛同高处，不要抬头或低头", "Hold the camera at eye level; do not look up or down"),
     "roll": ("请把头摆正，双眼保持水平", "Hold your head upright, eyes level"),
     "eyes_open": ("请自然睁开双眼", "Keep both eyes open"),
-    "mouth_closed": ("请自然闭上嘴", "Close your mouth"),
+    "mouth_closed": ("请自然闭上嘴，不要露齿笑", "Close your mouth; no smile that shows teeth"),
     "sharpness": ("请拿稳手机，擦净镜头，对焦在脸上", "Hold still, wipe the lens and focus on the face"),
     "brightness": ("请调整光线，让脸部亮度适中", "Change the light so that your face is neither dark nor glaring"),
     "over_exposure": ("请避开直射的强光", "Avoid strong direct light"),
@@ -38,7 +43,15 @@ ADVICE: dict[str, Texts] = {
         "衣服与背景颜色太接近，请换件颜色不同的衣服",
         "Your clothes look like the wall behind you; wear another colour",
     ),
+    "clothes_on_background": (
+        "衣服与所选的背景颜色太接近，请换件颜色不同的衣服，或选择规格允许的其他背景色",
+        "Your clothes look like the background you chose; wear another colour or choose another background",
+    ),
     "plain_background": ("背景杂乱，请站在纯色墙面前重拍", "The background is busy; stand in front of a plain wall"),
+    "compression": (
+        "照片被压缩得太厉害，请用手机相机的原图，发送时勾选“原图”，不要用截图",
+        "The photo was compressed too strongly: use the camera's own file, sent as the original, not a screenshot",
+    ),
     "hair_inside": (
         "头顶头发超出画面，请离远一些重拍",
         "Your hair leaves the picture at the top; move back and retake",

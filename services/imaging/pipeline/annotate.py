@@ -29,11 +29,8 @@ def annotated(cutout: Cutout, spec: Spec | None = None) -> bytes:
     border = OUTSIDE
     drawn = cv2.copyMakeBorder(photo, border, border, border, border, cv2.BORDER_CONSTANT, value=(24, 24, 28))
     canvas = as_pixels(drawn)
-    _mesh(canvas, cutout)
-    for name, at in levels(cutout).items():
-        if name == "hair" and cutout.head.hair - cutout.head.crown < SAME:
-            continue
-        _line(canvas, cutout, at, LINES[name], f"{name} {_height_over_chin(cutout, name):.0f} px")
+    for person in cutout.one_by_one():
+        _measures(canvas, person)
     if spec is not None:
         _frame(canvas, cutout, spec)
     return encode(canvas, "png", 72).content
@@ -49,11 +46,19 @@ def levels(cutout: Cutout) -> dict[str, tuple[float, float]]:
 
 def frame(cutout: Cutout, spec: Spec) -> Vector:
     """The finished photo's four corners, clockwise from its top left, in crop pixels."""
-    placement = geometry.matrix_for(cutout.face, cutout.head, geometry.place(cutout.head, spec), spec)
+    placement = geometry.placed(cutout.face, cutout.head, spec)
     back = cv2.invertAffineTransform(placement.matrix.astype(np.float64))
     width, height = spec.px
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
     return np.asarray(corners @ back[:, :2].T + back[:, 2], dtype=np.float64)
+
+
+def _measures(canvas: Pixels, cutout: Cutout) -> None:
+    _mesh(canvas, cutout)
+    for name, at in levels(cutout).items():
+        if name == "hair" and cutout.head.hair - cutout.head.crown < SAME:
+            continue
+        _line(canvas, cutout, at, LINES[name], f"{name} {_height_over_chin(cutout, name):.0f} px")
 
 
 def _down(cutout: Cutout) -> Vector:

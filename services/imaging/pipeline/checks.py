@@ -103,11 +103,19 @@ RULES: dict[str, Rule] = {
     "matte": Rule("ratio", Limits(warn_min=0.95)),
     "clothes_contrast": Rule("delta_e", Limits(warn_min=10)),
     "plain_background": Rule("lab/px", Limits(warn_max=8)),
+    "compression": Rule("jpeg_quality", Limits(warn_min=60)),
 }
 
 
-def of_source(picture: Pixels, faces: list[Face], pose: Pose, reduction: int) -> list[Check]:
-    """Every check that needs only the photo and the mesh of its largest face; ``reduction`` as in Photo."""
+def of_source(
+    picture: Pixels, faces: list[Face], pose: Pose, reduction: int, quality: int | None = None
+) -> list[Check]:
+    """Every check that needs only the photo and the mesh of its largest face; ``reduction`` and ``quality`` as in Photo.
+
+    ``compression`` is there for JPEGs only: other formats do not tell how they were compressed, and what was not measured
+    does not pass. Its limit is the lowest quality that an authority publishes (60, the ministry of education's); specs that
+    ask for more (GA 461 and GA 482: 70) are judged by their own when their photo is made.
+    """
     face = faces[0]
     values: dict[str, float] = {
         "single_face": faces[1].area / face.area if len(faces) > 1 else 0.0,
@@ -119,6 +127,8 @@ def of_source(picture: Pixels, faces: list[Face], pose: Pose, reduction: int) ->
         "eyes_open": eyes_open(face),
         "mouth_closed": _length(face, *INNER_LIPS) / face.eyes_to_chin,
     }
+    if quality is not None:
+        values["compression"] = quality
     values |= of_pixels(picture, face)
     return [judged(name, value) for name, value in values.items()]
 

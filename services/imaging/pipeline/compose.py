@@ -59,6 +59,14 @@ def with_alpha(person: Pixels, alpha: Pixels) -> Pixels:
     return cast(Pixels, np.dstack([person, alpha]))
 
 
+def reduced(matrix: Plane, reduction: int) -> Plane:
+    """The matrix for layers that were decoded at 1/``reduction`` of the crop's size, pixel centres kept in place."""
+    smaller = matrix.astype(np.float64)
+    smaller[:, 2] += smaller[:, :2] @ np.full(2, (reduction - 1) / 2)
+    smaller[:, :2] *= reduction
+    return as_plane(smaller)
+
+
 def _enlarged(matrix: Plane, factor: int) -> Plane:
     """The matrix for a canvas ``factor`` times as large, pixel centres kept in place."""
     larger = matrix.astype(np.float64) * factor

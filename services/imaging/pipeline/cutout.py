@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import cv2
@@ -30,7 +30,8 @@ class CutoutError(PocketError):
 @dataclass(frozen=True)
 class Cutout:
     """The packed person. ``colours`` and ``scene`` are JPEGs of the crop (the person's own colours; the photo as it was),
-    ``alpha`` is deflated bytes; ``face`` and ``head`` are in crop pixels; ``analysis`` is JSON."""
+    ``alpha`` is deflated bytes; ``face`` and ``head`` are in crop pixels; ``analysis`` is JSON. In a photo of two, ``face`` is the
+    person on the picture's left and ``beside`` the one on its right."""
 
     size: tuple[int, int]
     colours: bytes
@@ -40,13 +41,28 @@ class Cutout:
     head: Head
     hair_cut: bool
     analysis: dict[str, Any]
+    beside: Face | None = None
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The face, or both."""
+        return (self.face,) if self.beside is None else (self.face, self.beside)
+
+    def one_by_one(self) -> tuple[Cutout, ...]:
+        """The same cutout for each of its people, as if that one were alone in it."""
+        return tuple(
+            replace(self, face=face, head=replace(head, beside=None), beside=None)
+            for face, head in zip(self.faces, self.head.people, strict=True)
+        )
 
     def to_bytes(self) -> bytes:
         """One container: magic, version, a JSON header, then the parts it gives the lengths of."""
-        parts = [as_plane(self.face.points).astype("<f4").tobytes(), self.colours, self.alpha, self.scene]
+        points = as_plane([face.points for face in self.faces])
+        parts = [points.astype("<f4").tobytes(), self.colours, self.alpha, self.scene]
         header = {
             "size": self.size,
             "face": [self.face.score, self.face.presence],
+            "beside": None if self.beside is None else [self.beside.score, self.beside.presence],
             "head": asdict(self.head),
             "hair_cut": self.hair_cut,
             "analysis": self.analysis,
@@ -69,14 +85,19 @@ class Cutout:
                 parts.append(content[at : at + size])
                 at += size
             points, colours, alpha, scene = parts
-            face = Face(as_plane(np.frombuffer(points, dtype="<f4").reshape(468, 3)), *header["face"])
-            head = Head(**{**header["head"], "room": tuple(header["head"]["room"])})
+            sure = [one for one in (header["face"], header.get("beside")) if one is not None]
+            meshes = np.frombuffer(points, dtype="<f4").reshape(len(sure), 468, 3)
+            face, *others = (Face(as_plane(mesh), *one) for mesh, one in zip(meshes, sure, strict=True))
+            head = _head(header["head"])
+            if len(head.people) != len(sure):
+                raise CutoutError(f"{len(sure)} faces, {len(head.people)} heads")
             size = cast(tuple[int, int], tuple(header["size"]))
             if at != len(content):
                 raise CutoutError(f"{len(content)} bytes instead of {at}")
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise CutoutError(f"not a cutout: {error}") from error
-        return cls(size, colours, alpha, scene, face, head, header["hair_cut"], header["analysis"])
+        beside = others[0] if others else None
+        return cls(size, colours, alpha, scene, face, head, header["hair_cut"], header["analysis"], beside)
 
     def person(self, reduction: int) -> tuple[Pixels, Pixels]:
         """The person's colours and alpha, both at 1, 1/2 or 1/4 of the crop's size."""
@@ -93,7 +114,15 @@ class Cutout:
 
 
 def pack(
-    crop: Pixels, colours: Pixels, alpha: Pixels, face: Face, head: Head, *, hair_cut: bool, analysis: dict[str, Any]
+    crop: Pixels,
+    colours: Pixels,
+    alpha: Pixels,
+    face: Face,
+    head: Head,
+    *,
+    hair_cut: bool,
+    analysis: dict[str, Any],
+    beside: Face | None = None,
 ) -> Cutout:
     """Packs the layers of one crop."""
     return Cutout(
@@ -105,7 +134,13 @@ def pack(
         head,
         hair_cut,
         analysis,
+        beside,
     )
+
+
+def _head(stored: dict[str, Any]) -> Head:
+    beside = stored.get("beside")
+    return Head(**{**stored, "room": tuple(stored["room"]), "beside": None if beside is None else _head(beside)})
 
 
 def _to_jpeg(picture: Pixels, quality: int, sampling: int) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 
+from services.imaging.pipeline import jpeg_quality
 from services.imaging.pipeline.arrays import Pixels, as_pixels, size_of
 from shared.kernel.errors import Code, PhotoRejected
 from shared.pictures import sniff
@@ -29,12 +30,14 @@ EXIF_ORIENTATION = 274
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An upright picture and where it came from: ``reduction`` is how often its sides were halved on the way (1, 2, 4, 8)."""
+    """An upright picture and where it came from: ``reduction`` is how often its sides were halved on the way (1, 2, 4, 8),
+    ``quality`` the IJG quality that a JPEG was saved with, as its tables tell (None: no JPEG)."""
 
     pixels: Pixels
     format: Format
     full_size: Size
     reduction: int
+    quality: int | None = None
 
     @property
     def size(self) -> Size:
@@ -60,12 +63,14 @@ def decode(content: bytes, *, working_side: int | None = WORKING_SIDE) -> Photo:
             _judge_pixels(stored)
             reduction = _reduce(picture, kind, working_side)
             orientation = _orientation(picture) if kind is not Format.HEIC else 1
+            quality = _quality(picture)
             pixels = _upright(_to_srgb(picture), orientation)
     except PhotoRejected:
         raise
     except Exception as error:  # decoders raise anything at all on hostile bytes
         raise PhotoRejected(Code.CORRUPT_IMAGE, type(error).__name__) from error
-    return _fit_memory(Photo(pixels, kind, stored if orientation < 5 else (stored[1], stored[0]), reduction))
+    upright = stored if orientation < 5 else (stored[1], stored[0])
+    return _fit_memory(Photo(pixels, kind, upright, reduction, quality))
 
 
 def _open(content: bytes, kind: Format) -> Image.Image:
@@ -110,6 +115,12 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - a broken EXIF block is no reason to refuse a good picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _quality(picture: Image.Image) -> int | None:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    return jpeg_quality.estimated(picture.quantization) if isinstance(picture, JpegImageFile) else None
 
 
 def _to_srgb(picture: Image.Image) -> Pixels:
@@ -174,4 +185,4 @@ def _fit_memory(photo: Photo) -> Photo:
         width, height = size_of(pixels)
         pixels = as_pixels(cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
         reduction *= 2
-    return Photo(pixels, photo.format, photo.full_size, reduction)
+    return replace(photo, pixels=pixels, reduction=reduction)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, size_of
+from services.imaging.pipeline.arrays import Pixels, Plane, Points, as_pixels, as_plane, size_of
 from services.imaging.pipeline.mesh import Face
 from services.imaging.specs.model import BANDS, Band, Spec
 
@@ -26,13 +27,23 @@ USUAL_HEAD = Band(0.62, 0.70)
 USUAL_TOP = Band(0.07, 0.12)
 WIDE_HEAD = Band(0.42, 0.52)
 WIDE_TOP = Band(0.12, 0.20)
+PAIR_HEAD = Band(0.48, 0.58)
+"""Of two people side by side, as marriage photos are usually taken: no authority publishes a number."""
+SIDE_ROOM = 0.05
+"""Two heads keep this part of the width free at both sides."""
+BESIDE_HEAD = 0.75
+"""The top of the hair is looked for so many face widths to both sides of the eyes."""
 WINNING = 1000
 """The weight of a band that wins over the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A head's measures in crop pixels, once upright: distances from the eye line, and how far the crop goes on."""
+    """A head's measures in crop pixels, once upright: distances from the eye line, and how far the crop goes on.
+
+    In a photo of two, ``beside`` is the other person's head, both share ``roll`` and ``centre_shift``, and ``aside`` (right)
+    and ``drop`` (down) say where each one's eyes lie from the middle between all four.
+    """
 
     roll: float
     hair: float
@@ -42,24 +53,54 @@ class Head:
     eye_distance: float
     centre_shift: float
     room: tuple[float, float, float, float]
+    aside: float = 0.0
+    drop: float = 0.0
+    beside: Head | None = None
+
+    @property
+    def people(self) -> tuple[Head, ...]:
+        """This head, and the other one in a photo of two."""
+        return (self,) if self.beside is None else (self, self.beside)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the head goes: ``scale`` output pixels for a crop pixel, the eye line's row, and the whole 2 x 3 matrix."""
+    """Where the head goes: ``scale`` output pixels for a crop pixel, the eye line's row (of two people: the row between their
+    eyes), and the whole 2 x 3 matrix."""
 
     scale: float
     eye_row: float
     matrix: Plane
 
 
-def measure(face: Face, alpha: Pixels) -> Head:
-    """The head's measures: chin and eyes from the mesh, the top of the hair from the soft alpha of the whole crop."""
-    roll = face.roll if abs(face.roll) >= SMALLEST_ROLL else 0.0
+def measure(face: Face, alpha: Pixels, beside: Face | None = None) -> Head:
+    """The head's measures: chin and eyes from the mesh, the top of the hair from the soft alpha of the whole crop.
+
+    Two people are turned by the mean of their rolls: who leans towards the other keeps leaning, a crooked camera is set right.
+    """
+    if beside is None:
+        return _measured(face, alpha, _roll([face]), BESIDE_HEAD * face.width)
+    roll, middle = _roll([face, beside]), as_plane((face.eye_middle + beside.eye_middle) / 2)
+    half = (
+        float(np.linalg.norm(beside.eye_middle - face.eye_middle)) / 2
+    )  # what is nearer to the other is the other's hair
+    heads = [_measured(one, alpha, roll, min(half, BESIDE_HEAD * one.width)) for one in (face, beside)]
+    shift = sum(head.centre_shift for head in heads) / 2
+    first, second = (
+        replace(head, centre_shift=shift, aside=float(away[0]), drop=float(away[1]))
+        for head, away in zip(
+            heads, _upright([as_plane(one.eye_middle - middle) for one in (face, beside)], roll), strict=True
+        )
+    )
+    return replace(first, beside=second)
+
+
+def _measured(face: Face, alpha: Pixels, roll: float, half: float) -> Head:
+    """One head's measures; its hair is looked for ``half`` to both sides."""
     width, height = size_of(alpha)
     x, y = (float(v) for v in face.eye_middle)
     chin = face.eyes_to_chin
-    hair = max(_hair_over_eyes(face, alpha, roll), 0.6 * chin)
+    hair = max(_hair_over_eyes(face, alpha, roll, half), 0.6 * chin)
     crown = min(hair, chin * CROWN_OVER_EYES)
     return Head(
         roll,
@@ -91,15 +132,22 @@ def matrix_for(face: Face, head: Head, placement: Placement, spec: Spec) -> Plac
     angle = np.radians(-head.roll)
     cos, sin = placement.scale * np.cos(angle), placement.scale * np.sin(angle)
     turn = np.array([[cos, -sin], [sin, cos]])
-    target = np.array([spec.px[0] / 2 - head.centre_shift * placement.scale, placement.eye_row])
+    away = np.array([head.aside - head.centre_shift, head.drop]) * placement.scale
+    target = np.array([spec.px[0] / 2, placement.eye_row]) + away
     move = target - turn @ face.eye_middle
     return Placement(placement.scale, placement.eye_row, as_plane(np.hstack([turn, move[:, None]])))
 
 
+def placed(face: Face, head: Head, spec: Spec) -> Placement:
+    """The best placement for the spec, with its matrix."""
+    return matrix_for(face, head, place(head, spec), spec)
+
+
 def ratios(head: Head, spec: Spec, scale: float | Plane, eye_row: float | Plane) -> dict[str, Plane]:
-    """Every banded measure of a placement, named as the spec names its bands."""
+    """Every banded measure of one head in a placement, named as the spec names its bands."""
     width, height = spec.px
-    scale, eye_row = np.asarray(scale, dtype=np.float32), np.asarray(eye_row, dtype=np.float32)
+    scale = np.asarray(scale, dtype=np.float32)
+    eye_row = np.asarray(eye_row, dtype=np.float32) + head.drop * scale
     top = _top(head, spec) * scale
     return {
         "head_height": as_plane((top + head.chin * scale) / height),
@@ -117,6 +165,25 @@ def _top(head: Head, spec: Spec) -> float:
 
 
 def _cost(head: Head, spec: Spec, scale: Plane, eye_row: Plane) -> Plane:
+    """How badly a placement meets the spec: of two people the sum, and how little room they have at the sides."""
+    cost = sum(_cost_of_one(one, spec, scale, eye_row) for one in head.people)
+    if head.beside is None:
+        return as_plane(cost)
+    return as_plane(cost + _cost_of_sides(head, head.beside, scale / np.float32(spec.px[0])))
+
+
+def _cost_of_sides(left: Head, right: Head, share: Plane) -> Plane:
+    """``share`` is the frame's widths for a crop pixel: heads too near to its sides, and sides that the crop has not got."""
+    outer = (left.width / 2 - left.aside, right.width / 2 + right.aside)
+    room = (left.room[0] - left.aside, right.room[2] + right.aside)
+    cost = np.zeros_like(share)
+    for head, crop in zip(outer, room, strict=True):
+        cost += 1000 * np.maximum(0, SIDE_ROOM + head * share - 0.5) + 5 * np.maximum(0, 0.5 - crop * share)
+    return as_plane(cost)
+
+
+def _cost_of_one(head: Head, spec: Spec, scale: Plane, eye_row: Plane) -> Plane:
+    eyes = eye_row + head.drop * scale
     seen = ratios(head, spec, scale, eye_row)
     cost = np.zeros(np.broadcast_shapes(scale.shape, eye_row.shape), dtype=np.float32)
     for name in BANDS:
@@ -124,12 +191,13 @@ def _cost(head: Head, spec: Spec, scale: Plane, eye_row: Plane) -> Plane:
         if band is not None:
             cost = cost + _weight(spec, name) * _outside(band, seen[name])
     if spec.head_height is None and spec.head_width is None and spec.eye_distance is None:
-        cost = cost + 0.2 * _outside(WIDE_HEAD if spec.frame == "wide" else USUAL_HEAD, seen["head_height"])
+        usual = PAIR_HEAD if spec.people == 2 else WIDE_HEAD if spec.frame == "wide" else USUAL_HEAD
+        cost = cost + 0.2 * _outside(usual, seen["head_height"])
     if spec.top_margin is None and spec.eye_line is None:
         cost = cost + 0.2 * _outside(WIDE_TOP if spec.frame == "wide" else USUAL_TOP, seen["top_margin"])
     if spec.top_margin is None:
         cost = cost + 0.5 * (np.maximum(0, HAIR_ROOM - seen["hair_margin"]) / HAIR_ROOM) ** 2
-    missing = np.maximum(0, (spec.px[1] - eye_row) / scale - head.room[3]) * scale / spec.px[1]
+    missing = np.maximum(0, (spec.px[1] - eyes) / scale - head.room[3]) * scale / spec.px[1]
     cut = np.maximum(0, HAIR_MARGIN - seen["hair_margin"]) if spec.wins is None else 0
     return as_plane(cost + 20 * missing + 4000 * cut)
 
@@ -152,15 +220,26 @@ def _outside(band: Band, value: Plane) -> Plane:
     return as_plane(3 * ((under + over) / 0.03) ** 2 + 0.05 * pull)
 
 
+def _roll(faces: Sequence[Face]) -> float:
+    """The mean roll in degrees; none at all where it is too small to be seen."""
+    roll = sum(face.roll for face in faces) / len(faces)
+    return roll if abs(roll) >= SMALLEST_ROLL else 0.0
+
+
+def _upright(ways: Sequence[Points], roll: float) -> list[Points]:
+    """Distances (x, y) in the crop as they are once ``roll`` degrees are taken out."""
+    cos, sin = np.cos(np.radians(-roll)), np.sin(np.radians(-roll))
+    return [as_plane([way[0] * cos - way[1] * sin, way[0] * sin + way[1] * cos]) for way in ways]
+
+
 def _midline(face: Face, roll: float) -> float:
     """How far right of the eye middle, once upright, the face's own midline lies (crop pixels)."""
-    angle = np.radians(-roll)
-    middle = (face.points[234, :2] + face.points[454, :2]) / 2 - face.eye_middle
-    return float((middle[0] * np.cos(angle) - middle[1] * np.sin(angle)) / 2)
+    [middle] = _upright([as_plane((face.points[234, :2] + face.points[454, :2]) / 2 - face.eye_middle)], roll)
+    return float(middle[0] / 2)
 
 
-def _hair_over_eyes(face: Face, alpha: Pixels, roll: float) -> float:
-    """Distance from the eye line up to the top of the hair, on the upright alpha, above the face's own columns."""
+def _hair_over_eyes(face: Face, alpha: Pixels, roll: float, beside: float) -> float:
+    """Distance from the eye line up to the top of the hair, on the upright alpha, in the columns ``beside`` the eyes' middle."""
     unit = face.eyes_to_chin
     scale = MEASURE_SIDE / (4 * unit)
     angle = np.radians(-roll)
@@ -168,7 +247,7 @@ def _hair_over_eyes(face: Face, alpha: Pixels, roll: float) -> float:
     turn = np.array([[cos, -sin], [sin, cos]])
     move = np.array([MEASURE_SIDE / 2, MEASURE_SIDE * 0.75]) - turn @ face.eye_middle
     upright = as_pixels(cv2.warpAffine(alpha, np.hstack([turn, move[:, None]]), (MEASURE_SIDE, MEASURE_SIDE)))
-    half = int(face.width * 0.75 * scale)
+    half = int(beside * scale)
     columns = upright[: int(MEASURE_SIDE * 0.75), MEASURE_SIDE // 2 - half : MEASURE_SIDE // 2 + half]
     rows = np.flatnonzero((columns > 127).sum(axis=1) >= max(3, half // 20))
     return float((MEASURE_SIDE * 0.75 - rows[0]) / scale) if rows.size else unit

@@ -33,12 +33,13 @@ def apply(picture: Pixels, wanted: Beautify, cutout: Cutout, placement: Placemen
 
 
 def skin_mask(cutout: Cutout, placement: Placement, size: tuple[int, int]) -> Plane:
-    """1 on the face's skin, 0 on eyes, lips and everything else, soft between; height x width."""
-    points = cutout.face.points[:, :2] @ placement.matrix[:, :2].T + placement.matrix[:, 2]
+    """1 on the skin of every face, 0 on eyes, lips and everything else, soft between; height x width."""
     mask = np.zeros((size[1], size[0]), dtype=np.uint8)
-    cv2.fillPoly(mask, [np.rint(points[list(OUTLINE)]).astype(np.int32)], 255)
-    for part in (LEFT_EYE, RIGHT_EYE, LIPS):
-        cv2.fillPoly(mask, [cv2.convexHull(np.rint(points[list(part)]).astype(np.int32))], 0)
+    for face in cutout.faces:
+        points = face.points[:, :2] @ placement.matrix[:, :2].T + placement.matrix[:, 2]
+        cv2.fillPoly(mask, [np.rint(points[list(OUTLINE)]).astype(np.int32)], 255)
+        for part in (LEFT_EYE, RIGHT_EYE, LIPS):
+            cv2.fillPoly(mask, [cv2.convexHull(np.rint(points[list(part)]).astype(np.int32))], 0)
     soft = cv2.GaussianBlur(mask, (0, 0), max(1.0, size[0] / 120))
     return as_plane(soft) / np.float32(255)
 

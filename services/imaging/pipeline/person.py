@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -38,15 +39,16 @@ class PersonFinder:
         return as_plane(self._network.forward()[0, 0])
 
 
-def gated(alpha: Plane, person: Plane, face: Face, crop_size: tuple[int, int]) -> Plane:
-    """Alpha (any square size) with holes inside the person filled and everything not connected to the face removed."""
+def gated(alpha: Plane, person: Plane, faces: Sequence[Face], crop_size: tuple[int, int]) -> Plane:
+    """Alpha (any square size) with holes inside the people filled and everything not connected to their faces removed."""
     side = alpha.shape[0]
     likely = as_plane(cv2.resize(person, (side, side), interpolation=cv2.INTER_LINEAR))
-    outline = _outline(face, crop_size, side)
+    outlines = [_outline(face, crop_size, side) for face in faces]
+    outline = as_plane(np.maximum.reduce(outlines))
     filled = np.maximum(np.maximum(alpha, _holes(alpha, likely)), outline)
     reach = TIGHT if astray(alpha, likely) > ASTRAY else LOOSE
     filled = as_plane(filled * _gate(np.maximum(likely, outline), reach))
-    return as_plane(filled * _connected(filled, outline))
+    return as_plane(filled * _connected(filled, outlines))
 
 
 def astray(alpha: Plane, person: Plane) -> float:
@@ -111,13 +113,14 @@ def _steep(values: Plane) -> Plane:
     return as_plane(np.clip((values - 0.2) / 0.6, 0, 1))
 
 
-def _connected(alpha: Plane, outline: Plane) -> Plane:
-    """1 where alpha hangs together with the face, a few pixels further to keep the soft edge, 0 elsewhere."""
+def _connected(alpha: Plane, outlines: Sequence[Plane]) -> Plane:
+    """1 where alpha hangs together with a face, a few pixels further to keep the soft edge, 0 elsewhere."""
     _, labels = cv2.connectedComponents((alpha > 0.3).astype(np.uint8), connectivity=4)
-    under_face = labels[(outline > 0.5) & (labels > 0)]
-    if under_face.size == 0:
+    under_faces = [labels[(outline > 0.5) & (labels > 0)] for outline in outlines]
+    bodies = [np.bincount(under_face).argmax() for under_face in under_faces if under_face.size]
+    if not bodies:
         return as_plane(np.ones_like(alpha))
-    body = (labels == np.bincount(under_face).argmax()).astype(np.uint8)
+    body = np.isin(labels, bodies).astype(np.uint8)
     return as_plane(cv2.dilate(body, _disc(alpha.shape[0] // 24)))
 
 

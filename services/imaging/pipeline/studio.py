@@ -18,11 +18,13 @@ from services.imaging.pipeline import (
     foreground,
     geometry,
     looks,
+    pairs,
     person,
     refine,
     registry,
     sizes,
     strands,
+    unchecked,
 )
 from services.imaging.pipeline import sheet as sheets
 from services.imaging.pipeline.arrays import Pixels, as_pixels, shrunk, size_of
@@ -45,7 +47,7 @@ HEAD_PX = 440
 REACH = (1.25, 1.15, 1.25, 1.65)
 """How far the crop goes from the eyes: left, up, right, down, in head heights."""
 REFUSING_ORDER = (
-    *("single_face", "eye_distance", "head_inside", "under_exposure", "brightness", "over_exposure"),
+    *("single_face", "nobody_else", "eye_distance", "head_inside", "under_exposure", "brightness", "over_exposure"),
     *("sharpness", "yaw", "pitch", "eyes_open"),
 )
 
@@ -65,7 +67,8 @@ class StudioSettings:
 class Prepared:
     """A photo that is worth matting: the head-and-shoulders crop, the face in it, what was measured so far.
 
-    ``at_top`` says that the crop ends where the photo ends.
+    ``at_top`` says that the crop ends where the photo ends. In a photo of two, ``face`` is the left one and ``beside`` the
+    right one; ``pose`` has the larger angle of the two each time.
     """
 
     crop: Pixels
@@ -74,6 +77,7 @@ class Prepared:
     checks: tuple[Check, ...]
     faces: tuple[dict[str, Any], ...]
     at_top: bool
+    beside: Face | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,10 @@ class Studio:
         )
         return cls(FaceFinder(weights), PersonFinder(weights), matter)
 
-    def prepare(self, photo_bytes: bytes, *, refuse: bool = True) -> Prepared:
-        """Decodes, finds the face, judges the photo, crops. Costs no matting.
+    def prepare(self, photo_bytes: bytes, *, people: int = 1, refuse: bool = True) -> Prepared:
+        """Decodes, finds the face (or both of ``people``), judges the photo, crops. Costs no matting.
 
-        Raises PhotoRejected; with ``refuse=False`` only when there is nothing to judge (no picture, or no face in it).
+        Raises PhotoRejected; with ``refuse=False`` only when there is nothing to judge (no picture, or a face is missing).
         """
         photo = decode(photo_bytes)
         sighting = self._finder.find(photo.pixels)
@@ -125,11 +129,16 @@ class Studio:
         if photo.reduction > 1 and sighting.faces[0].eyes_to_chin * 2 < HEAD_PX:
             photo, sighting = _finer(photo, sighting, decode(photo_bytes, working_side=None))
         upright = as_pixels(np.rot90(photo.pixels, sighting.turns)) if sighting.turns else photo.pixels
-        pose = pose_of(sighting.faces[0])
-        found = checks.of_source(upright, sighting.faces, pose, photo.reduction)
+        wanted, others = pairs.chosen(sighting.faces, people)
+        poses = [pose_of(face) for face in wanted]
+        judged = [
+            checks.of_source(upright, [face, *others], pose, photo.reduction, photo.quality)
+            for face, pose in zip(wanted, poses, strict=True)
+        ]
+        found = judged[0] if people == 1 else [*pairs.worse(judged), pairs.apart(wanted)]
         if refuse:
             _refuse(found)
-        return _cropped(upright, sighting.faces, pose, found)
+        return _cropped(upright, wanted, others, pairs.widest(poses), found)
 
     def matte(self, prepared: Sequence[Prepared]) -> list[Cutout]:
         """Cuts the people out of their crops, with one batched inference where the hardware gains from it."""
@@ -139,7 +148,8 @@ class Studio:
     def render(self, cutout: Cutout, order: RenderOrder) -> Rendered:
         """Draws the ordered photo from a cutout. Raises PocketError kb_unreachable."""
         if order.sheet is not None:
-            picture, placement = self._sheet(cutout, order, order.sheet), geometry.place(cutout.head, order.spec)
+            picture = self._sheet(cutout, order, order.sheet)
+            placement = geometry.placed(cutout.face, cutout.head, order.spec)
             encoded = _encoded_sheet(picture, order, order.sheet)
         else:
             order, placement, picture, encoded = self._within_window(cutout, order)
@@ -170,35 +180,40 @@ class Studio:
         return sheets.draw(photos, sheet.layout, sheet.dpi, marks=sheet.marks)
 
     def _photo(self, cutout: Cutout, order: RenderOrder) -> tuple[Pixels, Placement]:
-        placed = geometry.place(cutout.head, order.spec)
-        placement = geometry.matrix_for(cutout.face, cutout.head, placed, order.spec)
+        placement = geometry.placed(cutout.face, cutout.head, order.spec)
         return self._draw(cutout, order, placement), placement
 
     def _cut(self, prepared: Prepared, raw: Any) -> Cutout:
-        crop, face = prepared.crop, prepared.face
+        crop, face, beside = prepared.crop, prepared.face, prepared.beside
+        faces = [face] if beside is None else [face, beside]
         likely = self._people.person(crop)
-        trust = person.coverage(raw, face, size_of(crop)) * max(0.0, 1 - person.astray(raw, likely))
-        whole = person.gated(raw, likely, face, size_of(crop))
+        seen = min(person.coverage(raw, one, size_of(crop)) for one in faces)
+        trust = seen * max(0.0, 1 - person.astray(raw, likely))
+        whole = person.gated(raw, likely, faces, size_of(crop))
         refined = refine.refine(whole, crop)
         sides = foreground.sides(crop, refined)
-        alpha = strands.with_strands(crop, refined, sides, face)
+        alpha = refined
+        for one in faces:
+            alpha = strands.with_strands(crop, alpha, sides, one)
         colours = foreground.foreground(crop, alpha, sides)
-        head = geometry.measure(face, refined)  # the crown is the hair's, not a loose strand's
-        found = [*prepared.checks, checks.judged("matte", trust), *checks.of_scene(crop, alpha, face)]
+        head = geometry.measure(face, refined, beside)  # the crown is the hair's, not a loose strand's
+        lowest = max(faces, key=lambda one: float(one.chin[1]))
+        found = [*prepared.checks, checks.judged("matte", trust), *checks.of_scene(crop, alpha, lowest)]
         model = {"name": self._matter.model.name, "version": self._matter.model.version}
         pose = {name: round(getattr(prepared.pose, name), 2) for name in ("yaw", "pitch", "roll")}
         analysis = {
             "faces": list(prepared.faces),
             "pose": pose,
             "checks": [one.to_dict() for one in found],
+            "not_checked": unchecked.beside(one.id for one in found),
             "model": model,
         }
         hair_cut = prepared.at_top and bool((alpha[0] > 127).sum() > 0.1 * face.width)
-        return pack(crop, colours, alpha, face, head, hair_cut=hair_cut, analysis=analysis)
+        return pack(crop, colours, alpha, face, head, hair_cut=hair_cut, analysis=analysis, beside=beside)
 
     def _draw(self, cutout: Cutout, order: RenderOrder, placement: Placement) -> Pixels:
         reduction = next((r for r in (4, 2) if placement.scale * r <= 0.75), 1)
-        matrix = _reduced(placement, reduction)
+        matrix = compose.reduced(placement.matrix, reduction)
         size = order.spec.px
         if order.background.kind == "original":
             return looks.apply(compose.warp(cutout.photo(reduction), matrix, size), order.beautify, cutout, placement)
@@ -237,19 +252,30 @@ def _refuse(found: Sequence[Check]) -> None:
             raise PhotoRejected(check.code or Code.CORRUPT_IMAGE, f"{name} {check.value} {check.unit}")
 
 
-def _cropped(picture: Pixels, faces: list[Face], pose: Pose, found: list[Check]) -> Prepared:
-    face = faces[0]
+def _cropped(
+    picture: Pixels, wanted: Sequence[Face], others: Sequence[Face], pose: Pose, found: list[Check]
+) -> Prepared:
     width, height = size_of(picture)
-    unit = 2 * face.eyes_to_chin * (1 + 0.4 * abs(np.sin(np.radians(face.roll))))
-    x, y = (float(v) for v in face.eye_middle)
-    left, top = max(0, int(x - REACH[0] * unit)), max(0, int(y - REACH[1] * unit))
-    right, bottom = min(width, int(x + REACH[2] * unit) + 1), min(height, int(y + REACH[3] * unit) + 1)
-    scale = min(1.0, HEAD_PX / (2 * face.eyes_to_chin))
+    units = [2 * face.eyes_to_chin * (1 + 0.4 * abs(np.sin(np.radians(face.roll)))) for face in wanted]
+    reaches = [_reach(face, unit) for face, unit in zip(wanted, units, strict=True)]
+    left, top = (max(0, int(min(reach[side] for reach in reaches))) for side in (0, 1))
+    right, bottom = (
+        min(end, int(max(reach[side] for reach in reaches)) + 1) for side, end in ((2, width), (3, height))
+    )
+    scale = min(1.0, HEAD_PX / (2 * max(face.eyes_to_chin for face in wanted)))
     size = max(4, round((right - left) * scale) // 4 * 4), max(4, round((bottom - top) * scale) // 4 * 4)
     right, bottom = left + round(size[0] / scale), top + round(size[1] / scale)
     crop = shrunk(as_pixels(picture[top:bottom, left:right]), size)
-    boxes = tuple(_shown_box(one, width, height, main=one is face) for one in faces)
-    return Prepared(crop, face.moved(scale, (left, top)), pose, tuple(found), boxes, top == 0)
+    boxes = [_shown_box(one, width, height, main=True) for one in wanted]
+    boxes += [_shown_box(one, width, height, main=False) for one in others]
+    face, *beside = (one.moved(scale, (left, top)) for one in wanted)
+    return Prepared(crop, face, pose, tuple(found), tuple(boxes), top == 0, beside[0] if beside else None)
+
+
+def _reach(face: Face, unit: float) -> tuple[float, float, float, float]:
+    """How far (left, top, right, bottom) a crop around this face goes; ``unit`` is its height."""
+    x, y = (float(v) for v in face.eye_middle)
+    return x - REACH[0] * unit, y - REACH[1] * unit, x + REACH[2] * unit, y + REACH[3] * unit
 
 
 def _shown_box(face: Face, width: int, height: int, *, main: bool) -> dict[str, Any]:
@@ -257,11 +283,3 @@ def _shown_box(face: Face, width: int, height: int, *, main: bool) -> dict[str, 
     left, top, right, bottom = face.box
     box = [round(left / width, 4), round(top / height, 4), round(right / width, 4), round(bottom / height, 4)]
     return {"box": box, "score": round(face.score, 3), "main": main}
-
-
-def _reduced(placement: Placement, reduction: int) -> Any:
-    """The placement's matrix for layers that were decoded at a fraction of the crop's size."""
-    matrix = placement.matrix.astype(np.float64)
-    matrix[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2)
-    matrix[:, :2] *= reduction
-    return matrix.astype(np.float32)

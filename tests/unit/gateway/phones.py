@@ -43,7 +43,11 @@ class Studio:
 
     def __init__(self, world: World) -> None:
         self._prepare = world.imaging.studio.prepare
-        world.imaging.studio.prepare = lambda content: self._prepare(b"photo of Ada")  # type: ignore[method-assign]
+        world.imaging.studio.prepare = self.prepare  # type: ignore[method-assign]
+
+    def prepare(self, content: bytes, *, people: int = 1) -> str:
+        """Somebody, or two of them when two are wanted."""
+        return self._prepare(b"photo of Ada" if people == 1 else b"photo of Ada and Bo", people=people)
 
 
 class Switchboard:
@@ -148,9 +152,11 @@ class Phone:
             headers["Authorization"] = f"Bearer {tokens['access_token']}"
         return await self.client.request(method, path, headers=headers, **options)
 
-    async def upload(self, tokens: dict[str, Any], content: bytes | None = None, **headers: str) -> httpx.Response:
-        body = form(part("file", content or png()))
-        return await self.call("POST", "/v1/photos", tokens, content=body, headers={"Content-Type": TYPE, **headers})
+    async def upload(
+        self, tokens: dict[str, Any], content: bytes | None = None, query: str = "", **headers: str
+    ) -> httpx.Response:
+        body, path = form(part("file", content or png())), f"/v1/photos{query}"
+        return await self.call("POST", path, tokens, content=body, headers={"Content-Type": TYPE, **headers})
 
 
 def code(answer: httpx.Response) -> str:

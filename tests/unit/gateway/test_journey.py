@@ -76,6 +76,20 @@ async def test_an_upload_repeated_with_its_key_is_one_photo_and_another_file_con
     assert len(phone.world.imaging.store.objects) == 1
 
 
+async def test_a_photo_of_two_people_is_registered_as_one(phone: Phone) -> None:
+    """``people=2`` is kept with the photo; the same key with another number is another request; three are too many."""
+    tokens, content = await phone.start(), png()
+    answer = await phone.upload(tokens, content, "?people=2", **{"Idempotency-Key": "k"})
+    assert phone.world.imaging.work.state.photos[UUID(answer.json()["photo_id"])].people == 2
+    again = await phone.upload(tokens, content, "?people=2", **{"Idempotency-Key": "k"})
+    assert again.json()["photo_id"] == answer.json()["photo_id"]
+    alone = await phone.upload(tokens, content, **{"Idempotency-Key": "k"})
+    assert (alone.status_code, code(alone)) == (409, "idempotency_conflict")
+    for wrong in ("0", "3", "two"):
+        refused = await phone.upload(tokens, content, f"?people={wrong}")
+        assert (refused.status_code, code(refused)) == (422, "bad_request")
+
+
 async def test_an_upload_cut_off_between_registering_and_confirming_is_taken_up_by_its_repetition(phone: Phone) -> None:
     """The second try seals for the photo that the first one registered: what is stored opens under that name."""
     tokens, content = await phone.start(), png()

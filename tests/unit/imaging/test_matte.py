@@ -84,7 +84,7 @@ def test_a_hole_deep_inside_the_person_is_filled(studio: Studio) -> None:
     likely = studio._people.person(prepared.crop)
     damaged = raw.copy()
     damaged[250:290, 120:200] = 0.2
-    mended = person.gated(damaged, likely, prepared.face, size_of(prepared.crop))
+    mended = person.gated(damaged, likely, [prepared.face], size_of(prepared.crop))
     assert mended[255:285, 125:195].min() > 0.9
 
 
@@ -94,7 +94,7 @@ def test_a_thing_apart_from_the_person_is_dropped(studio: Studio) -> None:
     raw = studio._matter.alphas([prepared.crop])[0]
     likely = studio._people.person(prepared.crop)
     raw[5:40, 5:40] = 1.0
-    assert person.gated(raw, likely, prepared.face, size_of(prepared.crop))[:45, :45].max() < 0.02
+    assert person.gated(raw, likely, [prepared.face], size_of(prepared.crop))[:45, :45].max() < 0.02
 
 
 def test_a_matte_that_runs_astray_is_held_back_and_reported(studio: Studio) -> None:
@@ -165,7 +165,7 @@ def test_a_cutout_survives_its_container(cutout: Cutout) -> None:
 def test_a_cutouts_analysis_records_the_model(obama: Cutout) -> None:
     """Which network, which weights: every result says."""
     assert obama.analysis["model"] == {"name": "u2netp", "version": "309c8469258d"}
-    assert set(obama.analysis) == {"faces", "pose", "checks", "model"}
+    assert set(obama.analysis) == {"faces", "pose", "checks", "not_checked", "model"}
 
 
 @pytest.mark.parametrize(

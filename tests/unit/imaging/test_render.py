@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from services.imaging.pipeline import checks, compose, geometry
-from services.imaging.pipeline import studio as studios
 from services.imaging.pipeline.arrays import as_pixels, as_plane
 from services.imaging.pipeline.cutout import Cutout
 from services.imaging.pipeline.mesh import Face
@@ -235,12 +234,12 @@ def test_a_photo_that_ends_at_the_shoulders_is_continued_and_says_so(studio: Stu
 def test_a_layer_read_at_half_size_lands_on_the_same_place(studio: Studio, obama: Cutout) -> None:
     """Reading the cutout at a fraction changes sharpness, not place: no shift of even half a pixel."""
     spec = catalogue.spec_of("one-inch")
-    placement = geometry.matrix_for(obama.face, obama.head, geometry.place(obama.head, spec), spec)
+    placement = geometry.placed(obama.face, obama.head, spec)
 
     greys = []
     for reduction in (1, 2):
         colours, _ = obama.person(reduction)
-        shown = compose.warp(colours, studios._reduced(placement, reduction), spec.px)
+        shown = compose.warp(colours, compose.reduced(placement.matrix, reduction), spec.px)
         greys.append(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY).astype(np.float32)[80:330, 60:240])
     shift, _ = cv2.phaseCorrelate(greys[0], greys[1])
     assert max(abs(shift[0]), abs(shift[1])) < 0.15

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -51,6 +52,25 @@ def test_a_job_makes_a_sealed_cutout_a_sealed_analysis_and_one_event(world: Imag
     [event] = world.said(imaging.PhotoReady)
     assert (event.photo_id, event.message_id) == (owned.photo_id, photo.event_id)
     assert world.count(owned.subject_id)["objects"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "people", "outcome"),
+    [
+        (b"photo of Ada and Bo", 2, ("ready", ())),
+        (b"photo of Ada", 2, ("rejected", ("second_face_missing",))),
+        (b"photo of Ada and Bo", 1, ("rejected", ("several_faces",))),
+    ],
+)
+def test_as_many_people_are_looked_for_as_were_registered(
+    world: ImagingWorld, content: bytes, people: int, outcome: tuple[str, tuple[str, ...]]
+) -> None:
+    """Two where two were said to come; one for everybody else."""
+    owned = world.upload(world.subject(), content, people)
+    with suppress(Void):
+        world.matte(world.job(owned))
+    photo = world.work.state.photos[owned.photo_id]
+    assert (photo.state, photo.reasons) == outcome
 
 
 def test_the_cutouts_key_is_registered_before_it_is_written(world: ImagingWorld) -> None:
