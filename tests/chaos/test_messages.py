@@ -12,7 +12,6 @@ import httpx
 import pika
 import pytest
 
-from shared.contracts.base import encode
 from shared.contracts.queues import EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
 from shared.messaging.dead import Fate, walk
 from shared.testing.eventually import eventually
@@ -21,18 +20,10 @@ from tests.chaos.probe_contract import LISTENER, ProbeHappened
 from tests.portraits import builders
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.system.planting import publish
 
 pytestmark = pytest.mark.chaos
 Say = Callable[..., UUID]
-
-
-def publish(system: LocalSystem, exchange: str, routing_key: str, body: bytes) -> None:
-    """Put bytes on the broker, whoever would have."""
-    connection = pika.BlockingConnection(pika.URLParameters(system.env["amqp"]))
-    channel = connection.channel()
-    channel.confirm_delivery()
-    channel.basic_publish(exchange, routing_key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
-    connection.close()
 
 
 # ---- the outbox
@@ -93,7 +84,7 @@ def probe(system: LocalSystem) -> Iterator[Say]:
 
     def say(message_id: UUID | None = None) -> UUID:
         event = ProbeHappened(subject_id=uuid4(), **({"message_id": message_id} if message_id else {}))
-        publish(system, EVENTS_EXCHANGE, ProbeHappened.type, encode(event))
+        publish(system, EVENTS_EXCHANGE, ProbeHappened.type, event)
         return event.message_id
 
     try:
