@@ -72,6 +72,7 @@ class Service:
     niceness: int = 0
     fixed: Mapping[str, str] = field(default_factory=dict)
 
+
 BEHIND = 10
 """Where processors are few, a purge's errands wait until everybody who wants to be gone is unreadable."""
 

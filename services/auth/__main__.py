@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.auth.adapters.files import PolicyFiles
 from services.auth.adapters.postgres import PostgresAuth
+from services.auth.domain.redirects import Redirects
 from services.auth.ports import AuthParts, TokenPolicy
 from services.auth.providers.build import build_providers
 from services.auth.service import AuthService
@@ -22,6 +23,7 @@ def main() -> None:
     """Build auth's parts from the settings and serve."""
     settings = load(AuthSettings)
     database = Database(Secret(settings.auth_dsn.get_secret_value()))
+    logins = load(LoginSettings)
     parts = AuthParts(
         work=UnitOfWork(database, PostgresAuth, one_key(settings.tombstone_key)),
         keyring=Keyring(named_keys(settings.master_keys)),
@@ -32,9 +34,10 @@ def main() -> None:
         ),
         shelf=PolicyFiles(),
         clock=utc_now,
-        providers=build_providers(load(LoginSettings), utc_now),
+        providers=build_providers(logins, utc_now),
         identity_pepper=one_key(settings.identity_pepper),
         guest_idle=timedelta(days=settings.guest_idle_days),
+        redirects=Redirects(frozenset(logins.login_redirect_uris.split()), loopback=logins.profile == "local"),
     )
     Host(AuthService, settings, {"auth": parts}, checks={"database": database.ping}).run()
 

@@ -6,6 +6,7 @@ from services.auth import accounts as login_cases
 from services.auth import guardians, ledger, notices, policy_cases, profiles, proofs, rights
 from services.auth.ports import AuthParts
 from shared.contracts import accounts, auth, consents
+from shared.contracts import feedback as tickets
 from shared.contracts.base import Done
 from shared.host.answering import answers
 
@@ -104,6 +105,11 @@ class AccountEntryPoints:
     def hand_over_ticket_key(self, request: consents.HandOverTicketKey) -> consents.HandedKey:
         """Operators: the key of one feedback ticket."""
         return rights.hand_over_ticket_key(request, self.parts)
+
+    @answers(consents.RewrapTicketKeys)
+    def rewrap_ticket_keys(self, request: consents.RewrapTicketKeys) -> tickets.TicketKeys:
+        """Operators: seal tickets' keys by the current master key."""
+        return rights.rewrap_ticket_keys(request, self.parts)
 
     @answers(auth.PolicyText)
     def policy_text(self, request: auth.PolicyText) -> auth.PolicyVersion:

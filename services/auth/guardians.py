@@ -81,7 +81,7 @@ def withdraw_guardianship(held: Guardianship, now: datetime, parts: AuthParts, t
         _write(held.child_id, "withdraw", now, parts, tx)
         tx.publish(
             auth.ConsentWithdrawn(
-                subject_id=held.child_id, kind=ConsentKind.GUARDIAN, name="guardian", subject_kind=child.kind
+                at=now, subject_id=held.child_id, kind=ConsentKind.GUARDIAN, name="guardian", subject_kind=child.kind
             )
         )
     return ended

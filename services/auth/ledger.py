@@ -48,7 +48,11 @@ def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contrac
             if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
                 tx.publish(
                     auth.ConsentWithdrawn(
-                        subject_id=request.subject_id, kind=kind, name=name, subject_kind=subject.kind
+                        at=parts.clock(),
+                        subject_id=request.subject_id,
+                        kind=kind,
+                        name=name,
+                        subject_kind=subject.kind,
                     )
                 )
         return shown(tx.consents(request.subject_id))

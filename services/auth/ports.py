@@ -13,6 +13,7 @@ from services.auth.domain.consents import AgeBand, Consent
 from services.auth.domain.guardians import Guardianship
 from services.auth.domain.identities import Identity, KeptAttempt, RevocationJob
 from services.auth.domain.policies import PolicyDocument
+from services.auth.domain.redirects import Redirects
 from services.auth.domain.sessions import RefreshToken, Session
 from services.auth.domain.subjects import Guest, Subject
 from services.auth.providers.port import LoginProvider
@@ -145,6 +146,9 @@ class AuthTransaction(EveryTransaction, Protocol):
     def revocations_due(self, now: datetime, limit: int) -> list[RevocationJob]:
         """Pending jobs whose time has come, each for one caller at a time."""
 
+    def delete_revocations(self, given_up_before: datetime) -> int:
+        """Delete ended ones that could not be tried any more since a moment; how many."""
+
     def revocations_of(self, tombstone: bytes) -> list[RevocationJob]:
         """All jobs of an erased (or unlinking) subject."""
 
@@ -217,3 +221,4 @@ class AuthParts:
     providers: Mapping[str, LoginProvider] = field(default_factory=dict)
     identity_pepper: Secret[bytes] = field(default_factory=lambda: Secret(b""))
     guest_idle: timedelta = timedelta(days=30)
+    redirects: Redirects = field(default_factory=Redirects)

@@ -23,6 +23,7 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
     """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
     provider = provider_of(request.provider, parts)
     platform = platform_of(request.platform)
+    parts.redirects.check(request.redirect_uri)
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
@@ -61,6 +62,8 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
     attempt = _taken(provider, handed, parts) if handed.get("attempt_id") else None
     bound = _bound_by(attempt, handed, parts) if attempt else {}
     nonce = bound.get("nonce") or handed.get("nonce")
+    redirect_uri = bound.get("redirect_uri") or handed.get("redirect_uri")
+    parts.redirects.check(redirect_uri)
     proof = LoginProof(
         provider=provider.name,
         platform=platform_of(bound.get("platform") or platform),
@@ -69,7 +72,7 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
         access_token=_secret(handed.get("access_token")),
         nonce=_secret(nonce),
         code_verifier=_secret(bound.get("verifier") or handed.get("code_verifier")),
-        redirect_uri=bound.get("redirect_uri") or handed.get("redirect_uri"),
+        redirect_uri=redirect_uri,
     )
     try:
         identity = provider.authenticate(proof)

@@ -19,6 +19,8 @@ logger = log.get_logger("auth")
 AT_ONCE = 20
 LEASE = timedelta(minutes=2)
 """Longer than any provider may take to answer: until then nobody else tries the same token."""
+KEPT = timedelta(days=30)
+"""After the last day on which it could have been tried."""
 BUDGET = timedelta(seconds=2)
 SAID = {
     RevocationStatus.REVOKED: RevocationState.REVOKED,
@@ -52,6 +54,12 @@ def revoke_before_the_end(subject_id: UUID, parts: AuthParts) -> None:
     for job in due:
         if parts.clock() - now < BUDGET:
             _try(job, parts)
+
+
+def forget_revocations(parts: AuthParts) -> int:
+    """Delete what became of withdrawals once nobody asks any more; how many. The certificates have told it."""
+    with parts.work.begin() as tx:
+        return tx.delete_revocations(parts.clock() - KEPT)
 
 
 def told_providers(tombstone: bytes, tx: AuthTransaction) -> dict[str, int]:

@@ -10,7 +10,7 @@ from services.auth.sealed import key_of
 from shared.contracts import accounts as account_calls
 from shared.contracts import auth
 from shared.contracts import consents as contract
-from shared.contracts.feedback import key_bound
+from shared.contracts.feedback import TicketKey, TicketKeys, key_bound, master_bound
 from shared.crypto import Tampered, UnknownMasterKey, unseal
 from shared.crypto.handover import hand_over
 from shared.kernel import log
@@ -35,13 +35,13 @@ def export_subject(request: contract.ExportSubject, parts: AuthParts) -> contrac
 def hand_over_ticket_key(request: contract.HandOverTicketKey, parts: AuthParts) -> contract.HandedKey:
     """The key of one ticket, sealed to the operator's key of the moment, and a line in the log that it was.
 
-    No other key can be had by this call: what a ticket's key is bound to is made here. Raises ``subject_erased``, or
+    No other key can be had by this call: what a ticket's key is bound to is made here, and no data key is bound so. Raises ``subject_erased``, or
     ``bad_request`` for what is no ticket's key.
     """
     sealed = b64decode(request.sealed_key)
     try:
         if request.subject_id is None:
-            key = parts.keyring.unwrap(sealed, request.ticket_id).reveal()
+            key = parts.keyring.open_for(master_bound(request.ticket_id), sealed)
         else:
             with parts.work.begin() as tx:
                 tx.refuse_fenced(request.subject_id)
@@ -52,3 +52,17 @@ def hand_over_ticket_key(request: contract.HandOverTicketKey, parts: AuthParts) 
         raise BadRequest("not a ticket's key") from error
     logger.info("ticket opened by an operator", ticket_id=request.ticket_id)
     return contract.HandedKey(handed=b64encode(handed).decode())
+
+
+def rewrap_ticket_keys(request: contract.RewrapTicketKeys, parts: AuthParts) -> TicketKeys:
+    """The same keys, all by the current master key; raises ``bad_request`` for what is no ticket's key."""
+    try:
+        return TicketKeys(items=[_anew(item, parts) for item in request.items])
+    except (Tampered, UnknownMasterKey, ValueError) as error:
+        raise BadRequest("not a ticket's key") from error
+
+
+def _anew(item: TicketKey, parts: AuthParts) -> TicketKey:
+    bound = master_bound(item.ticket_id)
+    sealed = parts.keyring.seal_for(bound, parts.keyring.open_for(bound, b64decode(item.sealed_key)))
+    return TicketKey(ticket_id=item.ticket_id, sealed_key=b64encode(sealed).decode())

@@ -97,5 +97,6 @@ class AuthService(AccountEntryPoints):
     @timer(interval=3600)
     @quietly
     def forget_sessions(self) -> None:
-        """Every hour: sessions that ended of themselves."""
+        """Every hour: sessions that ended of themselves, withdrawals at providers that ended long ago."""
         fencing.forget_sessions(self.parts)
+        revocations.forget_revocations(self.parts)

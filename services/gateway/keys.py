@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts.auth import Purpose, SubjectKey
+from shared.contracts.feedback import master_bound
 from shared.crypto import DataKey, Keyring
 from shared.crypto.subject_keys import KeyCache
+from shared.kernel.personal import Secret
 from shared.rpc.asking import Asker
 
 
@@ -38,9 +40,9 @@ class GatewayKeys:
         return b64encode(self._keyring.seal_for(purpose, json.dumps(value, ensure_ascii=False).encode())).decode()
 
     def wrap(self, key: DataKey, ticket_id: UUID) -> bytes:
-        """The key of a ticket that was sent without a login, wrapped for that ticket."""
-        return self._keyring.wrap(key, ticket_id)
+        """The key of a ticket that was sent without a login, sealed for that ticket."""
+        return self._keyring.seal_for(master_bound(ticket_id), key.reveal())
 
     def unwrap(self, wrapped: bytes, ticket_id: UUID) -> DataKey:
         """What :meth:`wrap` wrapped."""
-        return self._keyring.unwrap(wrapped, ticket_id)
+        return Secret(self._keyring.open_for(master_bound(ticket_id), wrapped))

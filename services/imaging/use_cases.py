@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from services.imaging.domain.photos import ORIGINAL, VISIBLE, Photo, PhotoState, Render, is_unlocked, move
@@ -23,6 +24,8 @@ ALL_PHOTOS = 100_000
 """More than anybody has."""
 SWEEP_BATCH = 500
 EXPORT_PAGE = 50
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""At most, between two services."""
 
 
 def register_photo(request: contract.RegisterPhoto, parts: ImagingParts) -> contract.Registered:
@@ -108,14 +111,16 @@ def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
 def stop_processing(event: auth.ConsentWithdrawn, parts: ImagingParts) -> None:
     """An account withdrew what processing rests on: its photos go, the account stays. (A guest goes whole, by a purge.)
 
-    What cannot be deleted now is marked, and swept up.
+    What cannot be deleted now is marked, and swept up. An event that comes late spares what was uploaded since: for that
+    there was a consent again.
     """
+    until = event.at + CLOCKS_DIFFER
     doomed: list[Photo] = []
     with parts.work.begin() as tx:
         if not tx.first_time(IMAGING_PURGES.queue, event.message_id) or event.subject_kind == "guest":
             return
         for photo in tx.photos_of(event.subject_id, ALL_PHOTOS, None):
-            if photo.state is not PhotoState.DELETING:
+            if photo.state is not PhotoState.DELETING and photo.created_at <= until:
                 tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
                 doomed.append(photo)
     for photo in doomed:

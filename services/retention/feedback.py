@@ -16,6 +16,7 @@ from services.retention.exports import shown as shown_export
 from services.retention.rights_ports import RightsParts, RightsTransaction
 from shared.contracts import feedback as contract
 from shared.contracts import rights
+from shared.contracts.base import Done
 from shared.kernel import log
 from shared.kernel.errors import BadRequest, NotFound
 from shared.telemetry import metrics
@@ -98,6 +99,26 @@ def answer_feedback(request: contract.AnswerFeedback, parts: RightsParts) -> con
         tx.save_ticket(ticket)
     logger.info("feedback answered", ticket_id=ticket.ticket_id)
     return _summary(ticket, now)
+
+
+def keys_of_tickets(request: contract.KeysOfTickets, parts: RightsParts) -> contract.TicketKeys:
+    """The keys that master keys seal, a page at a time."""
+    with parts.work.begin() as tx:
+        found = tx.tickets_without_login(request.after, max(1, min(request.limit, OPERATORS_LIMIT)))
+    return contract.TicketKeys(
+        items=[contract.TicketKey(ticket_id=t.ticket_id, sealed_key=b64encode(t.sealed_key).decode()) for t in found]
+    )
+
+
+def replace_ticket_keys(request: contract.ReplaceTicketKeys, parts: RightsParts) -> Done:
+    """Each key in its own transaction: a ticket that was deleted or changed meanwhile stays as it is."""
+    anew = {item.ticket_id: b64decode(item.sealed_key) for item in request.anew}
+    for item in request.before:
+        with parts.work.begin() as tx:
+            ticket = tx.ticket(item.ticket_id)
+            if ticket is not None and ticket.sealed_key == b64decode(item.sealed_key) and item.ticket_id in anew:
+                tx.save_ticket(replace(ticket, sealed_key=anew[item.ticket_id]))
+    return Done()
 
 
 # ---- timers

@@ -89,6 +89,9 @@ class RightsTransaction(EveryTransaction, Protocol):
     def tickets_listed(self, state: str | None, limit: int) -> list[Ticket]:
         """Tickets for operators, the earliest deadline first."""
 
+    def tickets_without_login(self, after: UUID | None, limit: int) -> list[Ticket]:
+        """Tickets of nobody we know, by id, after one."""
+
     def tickets_overdue(self, now: datetime) -> list[Ticket]:
         """Open tickets past their deadline."""
 

@@ -95,6 +95,16 @@ class RightsEntryPoints:
         """Operators: the answer."""
         return feedback.answer_feedback(request, self.own)
 
+    @answers(tickets.KeysOfTickets)
+    def keys_of_tickets(self, request: tickets.KeysOfTickets) -> tickets.TicketKeys:
+        """Operators: keys of tickets without a login."""
+        return feedback.keys_of_tickets(request, self.own)
+
+    @answers(tickets.ReplaceTicketKeys)
+    def replace_ticket_keys(self, request: tickets.ReplaceTicketKeys) -> Done:
+        """Operators: the same keys, sealed by another master key."""
+        return feedback.replace_ticket_keys(request, self.own)
+
     @listens_to(RETENTION_RIGHTS, retention.PurgeRequested)
     def purge_rights(self, event: retention.PurgeRequested) -> None:
         """A purge begins: fence, delete, report."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.contracts.accounts import IdentityList, ProfileState, SessionList
 from shared.contracts.auth import Me
 from shared.contracts.base import Answer, Call
+from shared.contracts.feedback import TicketKey, TicketKeys
 
 # ---- consents and guardians
 
@@ -199,3 +200,12 @@ class HandOverTicketKey(Call[HandedKey]):
     subject_id: UUID | None = None
     sealed_key: str
     public_key: str
+
+
+class RewrapTicketKeys(Call[TicketKeys]):
+    """For operators, after a master key was exchanged: keys of tickets without a login, sealed by the current one."""
+
+    service: ClassVar[str] = "auth"
+    method: ClassVar[str] = "rewrap_ticket_keys"
+    answer: ClassVar[type[Answer]] = TicketKeys
+    items: list[TicketKey]

@@ -1,7 +1,7 @@
 """What retention can be asked about feedback: complaints and requests, each with its deadline.
 
 ``sealed_*`` fields are base64. A ticket has a key of its own (``sealed_key``): sealed under its subject's data key, or,
-when it was sent without a login, wrapped by a master key; text, contact and answer are sealed under it.
+when it was sent without a login, by a master key for that ticket only; text, contact and answer are sealed under it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.contracts.base import Answer, Call
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.base import Answer, Call, Done
 
 FeedbackKind = Literal["complaint", "access", "correction", "deletion", "withdrawal", "security", "other"]
 
@@ -23,6 +25,11 @@ def key_bound(subject_id: UUID, ticket_id: UUID) -> str:
 def ticket_bound(ticket_id: UUID, part: str) -> str:
     """What a ticket's sealed parts (``text``, ``contact``, ``answer``) are bound to."""
     return f"feedback/{ticket_id}/{part}"
+
+
+def master_bound(ticket_id: UUID) -> str:
+    """What a ticket's key is bound to where a master key seals it: no subject's key opens so, and none is made so."""
+    return f"feedback ticket {ticket_id}"
 
 
 class FeedbackSent(Answer):
@@ -120,3 +127,38 @@ class AnswerFeedback(Call[TicketSummary]):
     answer: ClassVar[type[Answer]] = TicketSummary
     ticket_id: UUID
     sealed_answer: str
+
+
+class TicketKey(BaseModel):
+    """The key of a ticket that was sent without a login, as a master key sealed it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ticket_id: UUID
+    sealed_key: str
+
+
+class TicketKeys(Answer):
+    """Keys of tickets, in the order of their ids."""
+
+    items: list[TicketKey]
+
+
+class KeysOfTickets(Call[TicketKeys]):
+    """For operators, after a master key was exchanged: the keys of tickets without a login, after one of them."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "keys_of_tickets"
+    answer: ClassVar[type[Answer]] = TicketKeys
+    after: UUID | None = None
+    limit: int = 200
+
+
+class ReplaceTicketKeys(Call[Done]):
+    """For operators: the same keys, sealed by another master key; a ticket whose key is not ``before`` stays as it is."""
+
+    service: ClassVar[str] = "retention"
+    method: ClassVar[str] = "replace_ticket_keys"
+    answer: ClassVar[type[Answer]] = Done
+    before: list[TicketKey]
+    anew: list[TicketKey]

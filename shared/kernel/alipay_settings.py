@@ -49,3 +49,11 @@ class AlipaySettings(Settings):
         if self.profile == "production" and not is_alipays:
             raise ValueError("POCKETID_ALIPAY_GATEWAY: nothing stands in for Alipay in production")
         return self
+
+    @model_validator(mode="after")
+    def _is_reached_safely(self) -> Self:
+        for name in ("alipay_notify_url", "alipay_return_url"):
+            address = getattr(self, name)
+            if self.profile == "production" and address and not address.startswith("https://"):
+                raise ValueError(f"POCKETID_{name.upper()}: https:// in production")
+        return self

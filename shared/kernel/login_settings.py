@@ -34,6 +34,8 @@ class LoginSettings(Settings):
     login_read_seconds: Annotated[float, Field(gt=0, le=60)] = Field(8.0, description="longest wait for a provider's answer")  # fmt: skip
     login_keys_refetch_seconds: Annotated[float, Field(ge=0)] = Field(300.0, description="shortest pause between two looks for an unknown signing key")  # fmt: skip
 
+    login_redirect_uris: str = Field("", description="where logins in a browser may lead back to, exactly, with blanks between; in `local` also this machine's own addresses")  # fmt: skip
+
     login_wechat_app_id: str | None = Field(None, description="WeChat: the mobile app's AppID")
     login_wechat_app_secret: OptionalSecret = Field(None, description="WeChat: its AppSecret")
     login_wechat_web_app_id: str | None = Field(None, description="WeChat: the website app's AppID")

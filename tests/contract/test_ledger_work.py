@@ -50,6 +50,22 @@ def test_the_jobs_of_a_tombstone_are_all_of_them_and_nobody_elses(auth: Both) ->
         assert tx.revocations_of(b"nobody") == []
 
 
+def test_ended_jobs_are_deleted_when_they_could_not_be_tried_any_more_since_long(auth: Both) -> None:
+    """Pending ones never; nor what was given up later."""
+    old = {"give_up_at": NOW - DAY, "sealed": None}
+    gone, young = job(status=RevocationState.REVOKED, **old), job(status=RevocationState.REVOKED, sealed=None)
+    waits = job(give_up_at=NOW - DAY)
+    with auth.work.begin() as tx:
+        for one in (gone, young, waits):
+            tx.add_revocation(one)
+        assert tx.delete_revocations(NOW - HOUR) == 1
+        assert tx.delete_revocations(NOW - HOUR) == 0
+        assert {one.revocation_id for one in tx.revocations_of(b"tombstone")} == {
+            young.revocation_id,
+            waits.revocation_id,
+        }
+
+
 def test_a_job_that_has_ended_stays_ended_and_a_token_is_never_written_back(auth: Both) -> None:
     """A slow try that comes in late changes nothing; saving a try keeps the token as it lies."""
     mine, other = job(), job(tombstone=b"neighbour")

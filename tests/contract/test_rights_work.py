@@ -187,6 +187,9 @@ def test_tickets_are_listed_by_deadline_and_found_when_late_or_long_answered(ret
         assert tx.tickets_listed("open", 10) == [late, soon, later]
         assert tx.tickets_listed(None, 2) == [over, done]
         assert tx.tickets_overdue(NOW) == [late]
+        nobodys = sorted((late, soon, later, done, over), key=lambda one: one.ticket_id)
+        assert tx.tickets_without_login(None, 10) == nobodys
+        assert tx.tickets_without_login(nobodys[1].ticket_id, 2) == nobodys[2:4]
         assert tx.tickets_answered(NOW, 10) == []
         assert tx.tickets_answered(NOW + ONE_DAY, 10) == [done]
         assert tx.delete_tickets_closed(NOW, 10) == 0

@@ -112,9 +112,18 @@ class LookedAtStore:
         return self._store.keys(prefix)
 
 
-def with_bus(worker: Worker, bus: Bus, act: Callable[[Worker], None]) -> None:
-    """One delivery of a worker, settled by its own bus: several are under way at once."""
+def with_bus(
+    worker: Worker, bus: Bus, act: Callable[[Worker], None], note: Callable[[BaseException, str], None]
+) -> None:
+    """One delivery of a worker, settled by its own bus: several are under way at once. What failed a job is noted."""
+
+    def settle(delivery: Delivery, error: BaseException | None) -> None:
+        if error is not None:
+            note(error, "worker")
+        Worker._settle(hand, delivery, error)
+
     hand = object.__new__(Worker)
     hand.parts, hand._policy, hand._batch = worker.parts, worker._policy, worker._batch
     hand.bus = bus  # type: ignore[assignment]
+    hand._settle = settle  # type: ignore[method-assign]
     act(hand)

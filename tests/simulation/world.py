@@ -167,7 +167,7 @@ class World:
         worker = self.workers[process]
         bus = Bus(self, None)
         delivery = Delivery(body=body, tag=0, epoch=0, listener=None)
-        with_bus(worker, bus, lambda one: one._render(delivery))
+        with_bus(worker, bus, lambda one: one._render(delivery), self.note)
         assert bus.answer is not None
         return bus.answer
 
@@ -246,7 +246,7 @@ class World:
             body=letter.body, tag=0, epoch=0, listener=MATTE[letter.queue],
             attempt=letter.attempt, deliveries=letter.deliveries,
         )  # fmt: skip
-        with_bus(self.workers[process], bus, lambda worker: worker._matte([delivery]))
+        with_bus(self.workers[process], bus, lambda worker: worker._matte([delivery]), self.note)
 
     def timer(self, service: str, name: str) -> Task:
         """A timer goes off."""

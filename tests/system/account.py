@@ -12,7 +12,7 @@ import httpx
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
 
-REDIRECT = "https://app.example/back"
+REDIRECT = "http://127.0.0.1:5173/back"
 PLATFORMS = {"apple": "ios", "qq": "web", "weibo": "web", "huawei": "web", "oidc": "web"}
 FIVE = ("wechat", "qq", "alipay", "apple", "weibo")
 

@@ -114,7 +114,7 @@ class RightsWorld(World):
         """Feedback, sealed as the gateway does."""
         ticket_id, own = new_id(), new_data_key()
         if subject_id is None:
-            sealed_key = self.auth.keyring.wrap(own, ticket_id)
+            sealed_key = self.auth.keyring.seal_for(tickets.master_bound(ticket_id), own.reveal())
         else:
             sealed_key = seal(self.keys.key_of(subject_id), own.reveal(), tickets.key_bound(subject_id, ticket_id))
         request = tickets.SendFeedback(

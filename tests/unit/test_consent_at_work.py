@@ -181,6 +181,22 @@ def test_withdrawing_takes_every_photo_of_an_account_and_none_of_its_neighbours(
     assert works.imaging.objects(mine) == ["cutout", "original"], "a repeated message takes nothing that came later"
 
 
+def test_a_withdrawal_that_is_heard_late_spares_what_came_with_a_new_consent(works: Works) -> None:
+    """The broker was away for an hour; what was uploaded before goes all the same."""
+    mine = works.logins.sign_in("Ada").subject_id
+    works.ready(mine)
+    works.logins.record(mine, "withdraw")
+    [event] = works.logins.said(auth.ConsentWithdrawn)
+    works.clock.forward(60)
+    works.logins.record(mine, "grant")
+    newer = works.ready(mine)
+    works.clock.forward(3600)
+    imaging_cases.stop_processing(event, works.imaging.parts)  # type: ignore[arg-type]
+    assert works.imaging.count(mine)["photos"] == 1
+    assert works.imaging.objects(mine) == ["cutout", "original"]
+    assert works.imaging.render(newer)
+
+
 @pytest.mark.parametrize("step", ["work.commit", "work.committed", "store.delete_prefix", "tx.delete_photo"])
 def test_a_withdrawal_that_dies_half_way_is_finished_by_its_repetition_or_by_the_sweeper(
     works: Works, step: str

@@ -14,6 +14,7 @@ from uuid import UUID
 from services.auth import use_cases as auth_cases
 from services.auth.adapters.memory import MemoryAuth, MemoryShelf, memory_auth
 from services.auth.domain.policies import PolicyDocument
+from services.auth.domain.redirects import Redirects
 from services.auth.ports import AuthParts, TokenPolicy
 from services.imaging import use_cases as imaging_cases
 from services.imaging import worker_cases
@@ -77,8 +78,9 @@ class AuthWorld:
         tokens = TokenPolicy(self.signer, access_life=timedelta(minutes=10), refresh_life=timedelta(days=60))
         self.providers: dict[str, Any] = {}
         self.parts = AuthParts(
-            self.work, self.keyring, tokens, self.shelf, self.clock, self.providers, identity_pepper=secret_bytes()
-        )
+            self.work, self.keyring, tokens, self.shelf, self.clock, self.providers, identity_pepper=secret_bytes(),
+            redirects=Redirects(frozenset({"https://pocketid.example/callback", "https://a.example/"})),
+        )  # fmt: skip
 
     def admit(self, device: str = DEVICE, **changes: Any) -> auth.Tokens:
         request: dict[str, Any] = {"device_hash": device, "policy_version": POLICY, **changes}

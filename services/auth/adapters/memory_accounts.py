@@ -137,6 +137,13 @@ class MemoryAccounts(MemoryTransaction[AuthState]):
         pending = [j for j in self.state.revocations.values() if j.status is RevocationState.PENDING]
         return sorted((j for j in pending if j.next_try_at <= now), key=lambda j: j.next_try_at)[:limit]
 
+    def delete_revocations(self, given_up_before: datetime) -> int:
+        """Delete ended ones that could not be tried any more since a moment; how many."""
+        return delete_where(
+            self.state.revocations,
+            lambda job: job.status is not RevocationState.PENDING and job.give_up_at < given_up_before,
+        )
+
     def revocations_of(self, tombstone: bytes) -> list[RevocationJob]:
         """All jobs of an erased (or unlinking) subject."""
         own = [job for job in self.state.revocations.values() if job.tombstone == tombstone]

@@ -132,6 +132,12 @@ class AccountRows(Transaction):
             "status = 'pending' AND next_try_at <= %s ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED", now, limit
         )
 
+    def delete_revocations(self, given_up_before: datetime) -> int:
+        """Delete ended ones that could not be tried any more since a moment; how many."""
+        return self.connection.execute(
+            "DELETE FROM revocations WHERE status <> 'pending' AND give_up_at < %s", (given_up_before,)
+        ).rowcount
+
     def revocations_of(self, tombstone: bytes) -> list[RevocationJob]:
         """All jobs of an erased (or unlinking) subject."""
         return self._jobs("tombstone = %s ORDER BY revocation_id", tombstone)

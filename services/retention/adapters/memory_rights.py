@@ -136,6 +136,13 @@ class MemoryRights(MemoryTransaction[S]):
         found = [ticket for ticket in self.state.tickets.values() if state is None or ticket.state == state]
         return sorted(found, key=lambda ticket: (ticket.deadline, ticket.ticket_id))[:limit]
 
+    def tickets_without_login(self, after: UUID | None, limit: int) -> list[Ticket]:
+        """Tickets of nobody we know, by id, after one."""
+        found = [
+            t for t in self.state.tickets.values() if t.subject_id is None and (after is None or t.ticket_id > after)
+        ]
+        return sorted(found, key=lambda ticket: ticket.ticket_id)[:limit]
+
     def tickets_overdue(self, now: datetime) -> list[Ticket]:
         """Open tickets past their deadline."""
         return [ticket for ticket in self.tickets_listed(TicketState.OPEN, 10**9) if ticket.deadline < now]

@@ -127,6 +127,11 @@ class PostgresRights(Transaction):
         condition = "(%s::text IS NULL OR state = %s) ORDER BY deadline, ticket_id LIMIT %s"
         return self._tickets(condition, state, state, limit)
 
+    def tickets_without_login(self, after: UUID | None, limit: int) -> list[Ticket]:
+        """Tickets of nobody we know, by id, after one."""
+        condition = "subject_id IS NULL AND (%s::uuid IS NULL OR ticket_id > %s) ORDER BY ticket_id LIMIT %s"
+        return self._tickets(condition, after, after, limit)
+
     def tickets_overdue(self, now: datetime) -> list[Ticket]:
         """Open tickets past their deadline."""
         return self._tickets("state = 'open' AND deadline < %s ORDER BY deadline", now)

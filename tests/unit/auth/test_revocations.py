@@ -18,7 +18,7 @@ from services.auth.domain.identities import (
     after_try,
 )
 from services.auth.providers.port import RevocationStatus
-from services.auth.revocations import LEASE, SAID, revoke_what_is_due
+from services.auth.revocations import KEPT, LEASE, SAID, forget_revocations, revoke_what_is_due
 from services.auth.sealed import REVOCATION
 from shared.contracts import auth, retention
 from shared.kernel.errors import Code, Conflict, LoginFailed
@@ -253,3 +253,17 @@ def test_a_revocation_moves_by_the_table_and_by_nothing_else(world: LoginWorld) 
                 with pytest.raises(Conflict):
                     after_try(ended, other, now)
     assert set(SAID) == set(RevocationStatus)
+
+
+def test_what_became_of_it_is_forgotten_a_month_after_it_could_have_been_tried_last(world: LoginWorld) -> None:
+    """What still waits stays, whatever its age."""
+    world.erase(world.sign_in("Ada").subject_id)
+    revoke_what_is_due(world.parts)
+    world.wechat.outcomes = [LATER]
+    world.erase(world.sign_in("Bo").subject_id)
+    revoke_what_is_due(world.parts)
+    world.clock.forward((REVOCATION_LIFE + KEPT - timedelta(hours=1)).total_seconds())
+    assert forget_revocations(world.parts) == 0
+    world.clock.forward(7200)
+    assert forget_revocations(world.parts) == 1
+    assert [one.status for one in world.jobs()] == [RevocationState.PENDING]

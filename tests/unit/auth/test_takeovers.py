@@ -41,7 +41,7 @@ def test_a_login_finishes_with_its_own_attempt_and_state_and_the_verifier_goes_t
     world: LoginWorld,
 ) -> None:
     """What the attempt knows wins over what the app says."""
-    begun = world.begin(world.wechat, "web", "https://ours.example")
+    begun = world.begin(world.wechat, "web", "https://a.example/")
     handed = {
         "code": world.wechat.code_for("Ada", bound=True), "attempt_id": str(begun.attempt_id), "state": begun.state,
         "nonce": "the app's own", "code_verifier": "the app's own", "redirect_uri": "https://evil.example",
@@ -52,7 +52,7 @@ def test_a_login_finishes_with_its_own_attempt_and_state_and_the_verifier_goes_t
     assert proof.nonce.reveal() == begun.nonce
     assert proof.code_verifier is not None
     assert proof.code_verifier.reveal() != "the app's own"
-    assert (proof.platform, proof.redirect_uri) == ("web", "https://ours.example")
+    assert (proof.platform, proof.redirect_uri) == ("web", "https://a.example/")
 
 
 def test_the_wrong_state_is_refused_and_spends_the_attempt(world: LoginWorld) -> None:

@@ -380,3 +380,13 @@ def test_nothing_stands_in_for_alipay_in_production(tmp_path: Path, gateway: str
     else:
         with pytest.raises(ValueError, match="stands in"):
             settings(tmp_path, profile="production", alipay_gateway=gateway)
+
+
+@pytest.mark.parametrize("name", ["alipay_notify_url", "alipay_return_url"])
+def test_in_production_we_are_reached_by_tls(tmp_path: Path, name: str) -> None:
+    """Locally anything goes; no return address is fine."""
+    plain: dict[str, Any] = {name: "http://pocketid.example/notify"}
+    assert settings(tmp_path, profile="local", **plain)
+    with pytest.raises(ValueError, match="https"):
+        settings(tmp_path, profile="production", **plain)
+    assert settings(tmp_path, profile="production", alipay_return_url="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID
@@ -15,13 +16,13 @@ from services.retention.domain.feedback import MOVES, WORKING_DAYS, TicketState,
 from services.retention.domain.receipts import purge_of, receipt_of
 from shared.contracts import consents
 from shared.contracts import feedback as tickets
-from shared.crypto import seal
+from shared.crypto import Keyring, seal, unseal
 from shared.crypto.handover import Taker
 from shared.kernel.errors import BadRequest, Conflict, NotFound, SubjectErased
 from shared.kernel.ids import new_id
 from shared.kernel.personal import Secret
 from tests.unit.rights_world import RightsWorld, text_of
-from tests.unit.worlds import DEVICE, OTHER_DEVICE, RECEIPT_KEY
+from tests.unit.worlds import DEVICE, OTHER_DEVICE, RECEIPT_KEY, secret_bytes
 
 
 @pytest.fixture
@@ -246,3 +247,48 @@ def test_tickets_move_along_their_table_only() -> None:
         TicketState.ANSWERED: frozenset({TicketState.CLOSED}),
         TicketState.CLOSED: frozenset(),
     } == MOVES
+
+
+def test_no_subjects_key_is_handed_over_as_a_tickets(world: RightsWorld) -> None:
+    """Somebody's wrapped data key is no ticket's key, not even of a ticket of that very id."""
+    ada = world.person(DEVICE)
+    wrapped = world.auth.work.state.subjects[ada].wrapped_key
+    assert wrapped is not None
+    key = b64encode(wrapped).decode()
+    asked = consents.HandOverTicketKey(ticket_id=ada, sealed_key=key, public_key=b64encode(Taker().public).decode())
+    with pytest.raises(BadRequest):
+        auth_rights.hand_over_ticket_key(asked, world.auth.parts)
+    with pytest.raises(BadRequest):
+        auth_rights.rewrap_ticket_keys(
+            consents.RewrapTicketKeys(items=[tickets.TicketKey(ticket_id=ada, sealed_key=key)]), world.auth.parts
+        )
+    one, another = (look(world, world.send(None, text).ticket) for text in ("one", "two"))
+    with pytest.raises(BadRequest):
+        read_as_operator(world, one.ticket_id, sealed_key=another.sealed_key)
+
+
+def test_after_another_master_key_came_tickets_of_nobody_open_without_the_old_one(world: RightsWorld) -> None:
+    """In pages; one that was answered or deleted meanwhile is passed over; those with a login are not listed."""
+    sent = [world.send(None, f"text {number}") for number in range(3)]
+    world.send(world.person(DEVICE), "hers")
+    old = world.auth.keyring._keys
+    ring = Keyring({"m2": secret_bytes(), **old})
+    parts = replace(world.auth.parts, keyring=ring)
+    own = world.retention.rights
+    seen: list[tickets.TicketKey] = []
+    while page := feedback.keys_of_tickets(
+        tickets.KeysOfTickets(after=seen[-1].ticket_id if seen else None, limit=2), own
+    ).items:
+        anew = auth_rights.rewrap_ticket_keys(consents.RewrapTicketKeys(items=page), parts).items
+        feedback.replace_ticket_keys(tickets.ReplaceTicketKeys(before=page, anew=anew), own)
+        seen += page
+    ids = [look(world, one.ticket).ticket_id for one in sent]
+    assert [item.ticket_id for item in seen] == sorted(ids)
+    stale = [tickets.TicketKey(ticket_id=ids[0], sealed_key=b64encode(b"not what is there").decode())]
+    feedback.replace_ticket_keys(tickets.ReplaceTicketKeys(before=stale, anew=stale), own)
+    world.auth.keyring = Keyring({"m2": ring._keys["m2"]})
+    world.auth.parts = replace(world.auth.parts, keyring=world.auth.keyring)
+    for number, ticket_id in enumerate(ids):
+        found, key = read_as_operator(world, ticket_id)
+        text = unseal(key, b64decode(found.sealed_text), tickets.ticket_bound(ticket_id, "text"))
+        assert text == f"text {number}".encode()
