@@ -12,7 +12,7 @@ import psycopg
 
 from shared.contracts import Message, payments
 from shared.contracts.base import encode
-from shared.contracts.queues import IMAGING_UNLOCKS
+from shared.contracts.queues import LISTENERS
 from shared.kernel.ids import new_id
 from tests.system.local import LocalSystem
 
@@ -39,11 +39,13 @@ def plant_object(system: LocalSystem, key: str, content: bytes) -> None:
     system.store.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content))
 
 
-def plant_dead_letter(system: LocalSystem, subject_id: str) -> str:
-    """A message about the subject that failed for good: that a photo is unlocked; its queue."""
+def plant_dead_letters(system: LocalSystem, subject_id: str) -> None:
+    """Messages about the subject that failed for good: in every dead queue that a photo is unlocked, and in the last one
+    besides something of a type that nobody here knows."""
     letter = payments.PhotoUnlocked(subject_id=UUID(subject_id), photo_id=new_id(), revision=1, scopes=["photo"])
-    publish(system, "", IMAGING_UNLOCKS.dead_queue, letter)
-    return IMAGING_UNLOCKS.dead_queue
+    for listener in LISTENERS:
+        publish(system, "", listener.dead_queue, letter)
+    publish(system, "", LISTENERS[-1].dead_queue, encode(letter).replace(b"unlocked.v1", b"unlocked.v9"))
 
 
 def publish(system: LocalSystem, exchange: str, routing_key: str, message: Message | bytes) -> None:
