@@ -19,10 +19,11 @@ BY_OTHERS = {"refresh_tokens": "session_id IN (SELECT session_id FROM sessions W
 """Tables whose rows belong to somebody by way of another table."""
 
 
-def belongings(system: LocalSystem, subject_id: str) -> dict[str, bytes]:
-    """Every id (in every spelling), sealed value and hash in rows of somebody, named by its column."""
+def belongings(system: LocalSystem, subject_id: str, *services: str) -> dict[str, bytes]:
+    """Every id (in every spelling), sealed value and hash in rows of somebody, named by its column; in the databases of
+    these services, or of all."""
     values: dict[Any, str] = {}
-    for service in system.env["databases"]:
+    for service in services or system.env["databases"]:
         for row in _rows_of(system, service, UUID(subject_id)):
             for column, value in row.items():
                 if column not in NOT_ALONE and _is_a_mark(value, subject_id):
