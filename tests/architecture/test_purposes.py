@@ -117,7 +117,6 @@ UNWRAPPERS = {
     "services/auth/sealed.py": "auth's own rows: names and tokens of providers, labels",
     "services/auth/tokens.py": "auth's own rows: the answer that an idempotency key gets again",
     "services/auth/profiles.py": "operators wrap keys anew; nothing is read",
-    "services/auth/rights.py": "one ticket's own key, handed to one command of an operator, and logged",
     "services/gateway/routes/rights.py": "a ticket's own key, for whoever holds the ticket",
 }
 """The only files in which a data key is ever unwrapped."""
