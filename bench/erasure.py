@@ -6,43 +6,18 @@ Baseline: the object store's own bulk delete of as many objects, nothing else.
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from uuid import UUID
 
 from minio.deleteobjects import DeleteObject
 
 from bench.figures import claim, local_system, median, percentile
 from shared.kernel.clock import parse_rfc3339
-from shared.kernel.ids import new_id
 from tests.system.account import Account, Person
-from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.system.planting import KINDS, plant_object, plant_photos
 
 OBJECTS = 200
-
-
-def plant(system: LocalSystem, guest: Guest) -> None:
-    """Give the guest 50 photos of 4 objects each, rows and sealed-looking bytes."""
-    bucket = system.env["s3"]["bucket"]
-    keys = []
-    for _ in range(OBJECTS // 4):
-        photo_id = new_id()
-        system.sql(
-            "imaging",
-            "INSERT INTO photos (photo_id, subject_id, state, created_at) VALUES (%s, %s, 'ready', %s)",
-            photo_id,
-            UUID(guest.subject_id),
-            datetime.now(UTC),
-        )
-        for kind in ("original", "cutout", "render-a", "preview-a"):
-            key = f"{guest.subject_id}/{photo_id}/{kind}"
-            keys.append(key)
-            system.sql("imaging", "INSERT INTO objects VALUES (%s, %s, %s)", key, UUID(guest.subject_id), photo_id)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: _put(system, bucket, key), keys))
 
 
 def erase(account: Account) -> tuple[float, float]:
@@ -60,14 +35,10 @@ def bulk_delete(system: LocalSystem, objects: int) -> float:
     bucket = system.env["s3"]["bucket"]
     names = [f"bare/{number}" for number in range(objects)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: _put(system, bucket, key), names))
+        list(pool.map(lambda key: plant_object(system, key, bytes(2000)), names))
     begun = time.monotonic()
     list(system.store.remove_objects(bucket_name=bucket, delete_object_list=[DeleteObject(name) for name in names]))
     return objects / (time.monotonic() - begun)
-
-
-def _put(system: LocalSystem, bucket: str, key: str) -> None:
-    system.store.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(bytes(2000)), length=2000)
 
 
 def main() -> None:
@@ -83,7 +54,7 @@ def main() -> None:
             for _ in range(rounds):
                 accounts = [Account(system, Person(system)) for _ in range(together)]
                 for account in accounts:
-                    plant(system, account)
+                    plant_photos(system, account.subject_id, OBJECTS // len(KINDS))
                 started = time.monotonic()
                 with ThreadPoolExecutor(together) as pool:
                     results += pool.map(erase, accounts)

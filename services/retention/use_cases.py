@@ -20,6 +20,7 @@ from shared.contracts import auth, imaging, payments
 from shared.contracts import retention as contract
 from shared.contracts.base import Event
 from shared.contracts.queues import RETENTION_PURGES
+from shared.contracts.retention import PurgeReason
 from shared.crypto.signing import unverified
 from shared.kernel import log
 from shared.kernel.clock import rfc3339
@@ -28,7 +29,9 @@ from shared.kernel.ids import new_id
 from shared.telemetry import metrics
 
 logger = log.get_logger("retention")
-REASONS = frozenset({"stash_wiped", "account_deleted", "signed_in", "operator"})
+MAY_BE_ASKED = frozenset(
+    {PurgeReason.STASH_WIPED, PurgeReason.ACCOUNT_DELETED, PurgeReason.SIGNED_IN, PurgeReason.OPERATOR}
+)
 """Why a purge may be asked for; the other reasons are things that happened, and come as events."""
 Ending = auth.GuestReplaced | auth.GuestSignedIn | auth.GuestExpired | auth.AccountAbandoned | auth.ConsentWithdrawn
 QUEUES = "queues"
@@ -42,7 +45,7 @@ class Ask:
     """A purge to be opened: whose, why; under which id, and for which heir, when that was announced."""
 
     subject_id: UUID
-    reason: str
+    reason: PurgeReason
     idempotency_key: str | None = None
     purge_id: UUID | None = None
     heir_id: UUID | None = None
@@ -50,10 +53,11 @@ class Ask:
 
 def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.PurgeOpened:
     """Start a subject's purge; when there is one already, that one."""
-    if request.reason not in REASONS:
+    if request.reason not in MAY_BE_ASKED:
         raise BadRequest("no such reason")
     with parts.work.begin() as tx:
-        ask = Ask(request.subject_id, request.reason, request.idempotency_key, request.purge_id, request.heir_id)
+        reason = PurgeReason(request.reason)
+        ask = Ask(request.subject_id, reason, request.idempotency_key, request.purge_id, request.heir_id)
         purge = _open(ask, parts, tx)
     return _opened(purge, parts)
 
@@ -113,14 +117,14 @@ def hear_ending(event: Ending, parts: RetentionParts) -> None:
 def ask_of(event: Ending) -> Ask | None:
     """The purge that an event asks for; None for an account whose consent ended: its photos go, the account stays."""
     if isinstance(event, auth.GuestReplaced):
-        return Ask(event.subject_id, "guest_replaced")
+        return Ask(event.subject_id, PurgeReason.GUEST_REPLACED)
     if isinstance(event, auth.GuestExpired):
-        return Ask(event.subject_id, "guest_idle")
+        return Ask(event.subject_id, PurgeReason.GUEST_IDLE)
     if isinstance(event, auth.AccountAbandoned):
-        return Ask(event.subject_id, "account_abandoned")
+        return Ask(event.subject_id, PurgeReason.ACCOUNT_ABANDONED)
     if isinstance(event, auth.GuestSignedIn):
-        return Ask(event.subject_id, "signed_in", purge_id=event.purge_id, heir_id=event.account_id)
-    return Ask(event.subject_id, "consent_withdrawn") if event.subject_kind == "guest" else None
+        return Ask(event.subject_id, PurgeReason.SIGNED_IN, purge_id=event.purge_id, heir_id=event.account_id)
+    return Ask(event.subject_id, PurgeReason.CONSENT_WITHDRAWN) if event.subject_kind == "guest" else None
 
 
 def hear_fence(event: auth.SubjectFenced, parts: RetentionParts) -> None:

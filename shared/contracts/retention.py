@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.contracts.base import Answer, Call, Command, Event
+
+
+class PurgeReason(StrEnum):
+    """Every reason for which a subject is purged; each is scanned for in ``tests/journey/test_leaving.py``."""
+
+    STASH_WIPED = "stash_wiped"
+    ACCOUNT_DELETED = "account_deleted"
+    SIGNED_IN = "signed_in"
+    OPERATOR = "operator"
+    GUEST_REPLACED = "guest_replaced"
+    GUEST_IDLE = "guest_idle"
+    ACCOUNT_ABANDONED = "account_abandoned"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+
 
 # ---- events
 

@@ -6,14 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import httpx
 import pika
 import pytest
 
-from shared.contracts.base import encode
-from shared.contracts.queues import EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
+from shared.contracts.queues import AUTH_PURGES, EVENTS_EXCHANGE, MATTE_FREE, RETENTION_PURGES
 from shared.messaging.dead import Fate, walk
 from shared.testing.eventually import eventually
 from tests.chaos.conftest import WORKERS, PausedWorker
@@ -21,18 +21,10 @@ from tests.chaos.probe_contract import LISTENER, ProbeHappened
 from tests.portraits import builders
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.system.planting import publish
 
 pytestmark = pytest.mark.chaos
 Say = Callable[..., UUID]
-
-
-def publish(system: LocalSystem, exchange: str, routing_key: str, body: bytes) -> None:
-    """Put bytes on the broker, whoever would have."""
-    connection = pika.BlockingConnection(pika.URLParameters(system.env["amqp"]))
-    channel = connection.channel()
-    channel.confirm_delivery()
-    channel.basic_publish(exchange, routing_key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
-    connection.close()
 
 
 # ---- the outbox
@@ -93,7 +85,7 @@ def probe(system: LocalSystem) -> Iterator[Say]:
 
     def say(message_id: UUID | None = None) -> UUID:
         event = ProbeHappened(subject_id=uuid4(), **({"message_id": message_id} if message_id else {}))
-        publish(system, EVENTS_EXCHANGE, ProbeHappened.type, encode(event))
+        publish(system, EVENTS_EXCHANGE, ProbeHappened.type, event)
         return event.message_id
 
     try:
@@ -190,6 +182,25 @@ def test_a_photo_that_kills_every_worker_is_shown_as_failed(
     [letter] = _dead(system, MATTE_FREE.queue)
     system.pocketid("dead", "replay", letter["message_id"])
     eventually(lambda: guest.photo(photo_id)["status"], lambda status: status == "ready", within=60)
+
+
+def test_two_who_walk_among_the_dead_at_once_pass_no_letter_by(system: LocalSystem) -> None:
+    """Each drops those of its own and keeps the others', which go behind: whoever walks has the queue for themselves."""
+    mine = [uuid4() for _ in range(4)]
+    for _ in range(8):
+        for subject_id in mine:
+            publish(system, "", AUTH_PURGES.dead_queue, ProbeHappened(subject_id=subject_id))
+
+    def drop(subject_id: UUID) -> int:
+        fates = walk(
+            system.env["amqp"],
+            [AUTH_PURGES],
+            lambda letter: Fate.DROP if letter.subject_id == str(subject_id) else Fate.KEEP,
+        )
+        return sum(fate is Fate.DROP for _, fate in fates)
+
+    with ThreadPoolExecutor(len(mine)) as pool:
+        assert list(pool.map(drop, mine)) == [8, 8, 8, 8]
 
 
 def test_a_service_outlives_a_broker_that_is_not_there(system: LocalSystem) -> None:

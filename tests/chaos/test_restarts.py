@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -9,13 +10,20 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from shared.testing.eventually import eventually
 from tests.portraits import builders
+from tests.system import scan
+from tests.system.account import Account, Person
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.system.planting import plant_dead_letters, plant_photos
 
 pytestmark = pytest.mark.chaos
 
 INFRASTRUCTURE = ["rabbitmq", "postgres", "store"]
+ENDED_BY = ["auth", "imaging", "payments", "retention"]
+"""Who takes part in a purge."""
+PACK = {"product": "pack-ten", "channel": "app"}
 SERVICES = ["gateway", "auth", "imaging", "retention", "imaging-relay", "worker-1", "worker-2"]
 
 
@@ -76,35 +84,72 @@ def test_no_accepted_photo_is_lost_when_a_part_is_killed(system: LocalSystem, pa
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "part",
-    ["rabbitmq", "postgres", "store", "auth", "imaging", "payments", "payments-relay", "retention", "retention-relay"],
-)
+@pytest.mark.parametrize("part", [*INFRASTRUCTURE, *ENDED_BY, *(f"{service}-relay" for service in ENDED_BY)])
 def test_a_purge_completes_although_a_part_is_killed(system: LocalSystem, part: str) -> None:
-    """The part dies while purges are on their way: all complete with a certificate, none silently; a neighbour stays."""
-    guests = [Guest(system.gateway) for _ in range(4)]
+    """The part dies while guests and accounts are being purged, and more of them ask meanwhile: all complete with a
+    certificate, none silently; nothing of them is left, and a neighbour stays."""
+    guests = [Guest(system.gateway) for _ in range(2)]
+    leaving = [guests[0], _furnished_account(system), guests[1], _furnished_account(system)]
     neighbour = Guest(system.gateway)
-    neighbours_photo = neighbour.uploaded(builders.portrait("obama"))
-    photos = [(guest, guest.uploaded(builders.portrait("biden"))) for guest in guests]
-    for guest, photo_id in [*photos, (neighbour, neighbours_photo)]:
+    photos = [(guest, guest.uploaded(builders.portrait("obama"))) for guest in (*guests, neighbour)]
+    for guest, photo_id in photos:
         guest.settled(photo_id)
-    receipts = [guest.wipe().json()["receipt"] for guest in guests[:2]]
+    receipts = [_left_in_the_end(who) for who in leaving[:2]]
     system.kill(part)
-    receipts += [_wiped_in_the_end(guest) for guest in guests[2:]]
+    receipts += [_left_in_the_end(who) for who in leaving[2:]]
     system.wait_ready(within=120)
-    for guest, receipt in zip(guests, receipts, strict=True):
-        purge = neighbour.certified(receipt, within=120)
-        assert purge["certificate"] is not None
-        assert system.keys(f"{guest.subject_id}/") == []
-    assert neighbour.photo(neighbours_photo)["status"] == "ready"
+    for receipt in receipts:
+        assert neighbour.certified(receipt, within=120)["certificate"] is not None
+    named = {who.subject_id: who.subject_id.encode() for who in leaving}
+    eventually(lambda: scan.found(scan.ours(system), named), lambda found: found == [], within=10)
+    assert neighbour.photo(photos[-1][1])["status"] == "ready"
 
 
-def _wiped_in_the_end(guest: Guest) -> str:
-    """The receipt of a wipe that is asked for until it is accepted, as an app would: with one Idempotency-Key."""
+@pytest.mark.timeout(600)
+def test_a_purge_that_nobody_answers_is_stuck_for_all_to_see_and_completes_when_it_is_told_to(
+    system: LocalSystem,
+) -> None:
+    """Its participants stay away past its deadline: the receipt and the operator's list say so, and who is waited for. When
+    they are back, it takes an operator's word."""
+    account, neighbour = _furnished_account(system), Guest(system.gateway)
+    away = [name for name in ENDED_BY if name != "retention"]
+    system.stop(*away)
+    try:
+        receipt = _left_in_the_end(account)
+        purge_id = neighbour.purge(receipt)["purge_id"]
+        overdue = "patience_from = now() - interval '1 day', next_look_at = now()"
+        system.sql("retention", f"UPDATE purges SET {overdue} WHERE purge_id = %s", purge_id)
+        stuck = eventually(lambda: neighbour.purge(receipt), lambda purge: purge["status"] == "stuck")
+        listed = json.loads(system.pocketid("purge", "list", "--status", "stuck", "--json"))["items"]
+        assert stuck["certificate"] is None
+        assert {one["purge_id"]: set(one["waiting_for"]) for one in listed} == {purge_id: {*away}}
+    finally:
+        system.start(*away)
+    system.pocketid("purge", "retry", purge_id)
+    assert [step["status"] for step in neighbour.certified(receipt)["timeline"]].count("stuck") == 1
+    named = {"subject": account.subject_id.encode()}
+    eventually(lambda: scan.found(scan.ours(system), named), lambda found: found == [], within=10)
+
+
+def _furnished_account(system: LocalSystem) -> Account:
+    """An account with two logins, a request, an order, forty objects and letters in every dead queue."""
+    account = Account(system, Person(system))
+    account.link("alipay")
+    for path, body in (("/v1/feedback", {"kind": "other", "text": "hello"}), ("/v1/orders", PACK)):
+        sent = account.http.post(path, json=body)
+        assert sent.status_code == 201, sent.text
+    plant_photos(system, account.subject_id, 10)
+    plant_dead_letters(system, account.subject_id)
+    return account
+
+
+def _left_in_the_end(who: Guest) -> str:
+    """The receipt of somebody who asks to go until it is accepted, as an app would: with one Idempotency-Key."""
     deadline = time.monotonic() + 120
+    path = "/v1/me" if isinstance(who, Account) else "/v1/me/stash"
     while True:
         try:
-            answer = guest.wipe(**{"Idempotency-Key": "the same all along"})
+            answer = who.http.delete(path, headers={"Idempotency-Key": "the same all along"})
         except httpx.HTTPError:
             answer = None
         if answer is not None and answer.status_code == 202:

@@ -16,12 +16,12 @@ from shared.testing.eventually import eventually
 class Guest:
     """One guest on one device."""
 
-    def __init__(self, gateway: str, device_id: str | None = None, secret: str | None = None) -> None:
+    def __init__(self, gateway: str, device_id: str | None = None, secret: str | None = None, **more: str) -> None:
         self.device_id = device_id or str(uuid4())
         self.http = httpx.Client(base_url=gateway, timeout=60)
         weakref.finalize(self, self.http.close)
         version = self.http.get("/v1/policies/privacy").json()["version"]
-        body = {"device_id": self.device_id, "policy_version": version, "guest_secret": secret}
+        body = {"device_id": self.device_id, "policy_version": version, "guest_secret": secret, **more}
         answer = self.http.post("/v1/guests", json=body)
         assert answer.status_code in (200, 201), answer.text
         self.started = answer.json()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import pika
 import psycopg
 
 from tests.system.local import LocalSystem
@@ -19,36 +20,49 @@ CHUNK = 8 * 1024 * 1024
 
 def of_device(device_id: str) -> dict[str, bytes]:
     """A device id in every spelling it could have leaked in."""
-    uuid = UUID(device_id)
-    return {"device id": str(uuid).encode(), "device id, hex": uuid.hex.encode(), "device id, raw": uuid.bytes}
+    return of_id("device id", device_id)
+
+
+def of_id(name: str, value: str | UUID) -> dict[str, bytes]:
+    """An id in every spelling it could rest in: as text, as bare hex, as the bytes that a database keeps."""
+    uuid = UUID(str(value))
+    return {name: str(uuid).encode(), f"{name}, hex": uuid.hex.encode(), f"{name}, raw": uuid.bytes}
 
 
 def of_file(content: bytes, samples: int = 12, length: int = 24) -> dict[str, bytes]:
     """Pieces from all over a file, raw and in base64 (at one alignment)."""
-    found: dict[str, bytes] = {}
+    pieces: dict[str, bytes] = {}
     for number in range(samples):
         at = (len(content) - length) * number // (samples - 1)
         piece = content[at : at + length]
         if len(set(piece)) > 8:  # not a run of padding that anything could hold
-            found[f"file bytes at {at}"] = piece
+            pieces[f"file bytes at {at}"] = piece
             aligned = at - at % 3
-            found[f"file bytes at {aligned}, base64"] = b64encode(content[aligned : aligned + length])
-    return found
+            pieces[f"file bytes at {aligned}, base64"] = b64encode(content[aligned : aligned + length])
+    return pieces
 
 
 def everything(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
     """Every place where something can rest, with its bytes: dumps, objects, queues, the whole run folder with all logs."""
-    yield from dumps(system)
-    yield from objects(system)
-    yield from queues(system)
+    yield from ours(system)
     yield from files(system.run_dir)
 
 
+def ours(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
+    """What the services keep, as they see it; without the files that databases, broker and store keep it in."""
+    yield from dumps(system)
+    yield from objects(system)
+    yield from queues(system)
+
+
+def found(places: Iterable[tuple[str, bytes]], canaries: dict[str, bytes]) -> list[tuple[str, str]]:
+    """Which canary was found where."""
+    return [(name, place) for place, content in places for name, c in canaries.items() if c in content]
+
+
 def hits(system: LocalSystem, canaries: dict[str, bytes]) -> list[str]:
-    """Where which canary was found."""
-    return [
-        f"{name} in {place}" for place, content in everything(system) for name, c in canaries.items() if c in content
-    ]
+    """Where which canary was found, anywhere at all."""
+    return [f"{name} in {place}" for name, place in found(everything(system), canaries)]
 
 
 def dumps(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
@@ -65,8 +79,8 @@ def dumps(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
 def objects(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
     """Every version of every object, and its name."""
     bucket = system.env["s3"]["bucket"]
-    for found in system.store.list_objects(bucket_name=bucket, recursive=True, include_version=True):
-        name = str(found.object_name)
+    for listed in system.store.list_objects(bucket_name=bucket, recursive=True, include_version=True):
+        name = str(listed.object_name)
         response = system.store.get_object(bucket_name=bucket, object_name=name)
         try:
             yield f"object {name}", name.encode() + b"\x00" + response.data
@@ -76,16 +90,31 @@ def objects(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
 
 
 def queues(system: LocalSystem) -> Iterator[tuple[str, bytes]]:
-    """Every message that lies in any queue (looked at through the management interface, and put back)."""
+    """Every message that lies in any queue (looked at through the management interface, and put back).
+
+    The interface's own figures are seconds old: how much lies in a queue, the broker is asked itself.
+    """
     base = str(system.env["amqp_management"]).rstrip("/")
     with httpx.Client(timeout=30) as client:
-        for queue in client.get(f"{base}/api/queues").json():
+        listed = client.get(f"{base}/api/queues").json()
+        depths = _depths(system, [queue["name"] for queue in listed if not queue.get("exclusive")])
+        for queue in listed:
             path = f"{base}/api/queues/{quote(queue['vhost'], safe='')}/{quote(queue['name'], safe='')}/get"
             wish = {"count": 10_000, "ackmode": "ack_requeue_true", "encoding": "base64"}
-            for message in client.post(path, content=json.dumps(wish)).json() if queue.get("messages") else []:
+            lies = depths.get(queue["name"], queue.get("messages"))
+            for message in client.post(path, content=json.dumps(wish)).json() if lies else []:
                 body = message["payload"]
                 raw = b64decode(body) if message["payload_encoding"] == "base64" else body.encode()
                 yield f"queue {queue['name']}", raw + json.dumps(message["properties"]).encode()
+
+
+def _depths(system: LocalSystem, names: list[str]) -> dict[str, int]:
+    connection = pika.BlockingConnection(pika.URLParameters(system.env["amqp"]))
+    channel = connection.channel()
+    try:
+        return {name: channel.queue_declare(name, passive=True).method.message_count for name in names}
+    finally:
+        connection.close()
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -10,7 +10,9 @@ import pytest
 
 from services.auth.providers.port import Granted, RevocationStatus
 from services.auth.revocations import revoke_what_is_due
+from services.gateway.certificate_page import REASONS
 from shared.contracts import auth
+from shared.contracts.retention import PurgeReason
 from shared.crypto.signing import public_keys, verify
 from shared.kernel.errors import Code, LoginFailed
 from tests.unit.auth.providers.fake import HINT, SIGNATURE
@@ -104,6 +106,11 @@ async def test_an_account_is_deleted_even_while_auth_is_away(phone: Phone) -> No
     phone.board.away.clear()
     phone.hear()
     assert (await phone.client.get(started.json()["receipt_url"])).json()["status"] == "completed"
+
+
+def test_a_certificates_page_has_words_for_every_reason() -> None:
+    """In both languages."""
+    assert REASONS.keys() == set(PurgeReason)
 
 
 # ---- pushes
