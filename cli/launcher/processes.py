@@ -80,7 +80,7 @@ TABLE = (
     Service("auth", ("services.auth",), AUTH),
     Service("imaging", ("services.imaging",), IMAGING, niceness=BEHIND),
     Service("payments", ("services.payments",), PAYMENTS),
-    Service("retention", ("services.retention",), RETENTION),
+    Service("retention", ("services.retention",), RETENTION, niceness=BEHIND),
     Service("worker-1", ("services.imaging.worker",), WORKER, niceness=BEHIND),
     Service("worker-2", ("services.imaging.worker",), WORKER, niceness=BEHIND),
     Service("auth-relay", ("shared.messaging.relay", "auth"), ("POCKETID_AUTH_DSN",), niceness=BEHIND),

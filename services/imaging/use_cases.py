@@ -103,7 +103,7 @@ def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)
         photo = _owned(tx.photo(request.photo_id), request.subject_id)
-        tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+        _mark_deleted(photo, tx)
     finish_deleting(photo, parts)
     return Done()
 
@@ -121,10 +121,21 @@ def stop_processing(event: auth.ConsentWithdrawn, parts: ImagingParts) -> None:
             return
         for photo in tx.photos_of(event.subject_id, ALL_PHOTOS, None):
             if photo.state is not PhotoState.DELETING and photo.created_at <= until:
-                tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+                _mark_deleted(photo, tx)
                 doomed.append(photo)
     for photo in doomed:
         finish_deleting(photo, parts)
+
+
+def _mark_deleted(photo: Photo, tx: ImagingTransaction) -> None:
+    """Gone for its owner from now on; payments is told, once."""
+    if photo.state is not PhotoState.DELETING:
+        tx.publish(
+            contract.PhotoDeleted(
+                subject_id=photo.subject_id, photo_id=photo.photo_id, was_ready=photo.state is PhotoState.READY
+            )
+        )
+    tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
 
 
 def get_render(request: contract.GetRender, parts: ImagingParts) -> contract.RenderState:

@@ -13,12 +13,15 @@ from services.payments.domain.products import SCOPES
 from services.payments.domain.refunds import Refund
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from shared.contracts import payments as contract
-from shared.kernel.errors import BadRequest, Code, PocketError
+from shared.kernel.errors import BadRequest, Code, Conflict, PocketError
 from shared.kernel.ids import new_id
 
 
 def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contract.UnlockedPhoto:
-    """Unlock a photo by a pass, or by a credit. Again is fine: nothing is spent twice. Raises ``no_credit``."""
+    """Unlock a photo by a pass, or by a credit. Again is fine: nothing is spent twice.
+
+    Raises ``no_credit``, and ``conflict`` for a photo that is lost.
+    """
     if request.scope not in SCOPES:
         raise BadRequest("scope")
     now = parts.clock()
@@ -27,6 +30,7 @@ def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contrac
         tx.refuse_fenced(request.subject_id)
         unlocked = rules.scopes_of(tx.unlocks_of(request.subject_id, request.photo_id))
         if request.scope not in unlocked:
+            refuse_lost(request.photo_id, tx)
             grant = rules.chosen(tx.grants_of(request.subject_id), request.scope, now)
             if grant is None:
                 raise PocketError("no credit and no pass", code=Code.NO_CREDIT)
@@ -34,6 +38,12 @@ def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contrac
             unlock = Unlock(new_id(), request.subject_id, request.photo_id, grant.unlocks, now, grant_id=grant.grant_id)
             unlocked = _unlock(unlock, tx)
     return contract.UnlockedPhoto(photo_id=request.photo_id, scopes=unlocked)
+
+
+def refuse_lost(photo_id: UUID, tx: PaymentsTransaction) -> None:
+    """Nothing is sold for, or spent on, a photo that was rejected or deleted: raises ``conflict``."""
+    if tx.is_lost(photo_id):
+        raise Conflict("this photo cannot be used")
 
 
 def photo_access(request: contract.PhotoAccess, parts: PaymentsParts) -> contract.UnlockedPhoto:
@@ -121,6 +131,20 @@ def give_again(order: Order, refund: Refund, now: datetime, tx: PaymentsTransact
         hand_over(order, now, tx)
 
 
+def lock(unlock: Unlock, now: datetime, tx: PaymentsTransaction) -> None:
+    """A reason that does not hold any more; what others still unlock stays."""
+    tx.end_unlock(unlock.unlock_id, now)
+    history = tx.unlocks_of(unlock.subject_id, unlock.photo_id)
+    tx.publish(
+        contract.PhotoLocked(
+            subject_id=unlock.subject_id,
+            photo_id=unlock.photo_id,
+            revision=rules.revision_of(history),
+            scopes=rules.scopes_of(history),
+        )
+    )
+
+
 def _unlock(unlock: Unlock, tx: PaymentsTransaction) -> list[str]:
     tx.add_unlock(unlock)
     history = tx.unlocks_of(unlock.subject_id, unlock.photo_id)
@@ -139,16 +163,7 @@ def _unlock(unlock: Unlock, tx: PaymentsTransaction) -> list[str]:
 def _lock_photos(order: Order, now: datetime, tx: PaymentsTransaction) -> None:
     for unlock in tx.unlocks_of_order(order.order_id):
         if unlock.ended_at is None:
-            tx.end_unlock(unlock.unlock_id, now)
-            history = tx.unlocks_of(unlock.subject_id, unlock.photo_id)
-            tx.publish(
-                contract.PhotoLocked(
-                    subject_id=unlock.subject_id,
-                    photo_id=unlock.photo_id,
-                    revision=rules.revision_of(history),
-                    scopes=rules.scopes_of(history),
-                )
-            )
+            lock(unlock, now, tx)
 
 
 def _shown(grant: Grant) -> contract.Entitlement:

@@ -36,6 +36,7 @@ def purge_subject(event: retention.PurgeRequested, parts: PaymentsParts) -> None
         if not tx.first_time(PAYMENTS_PURGES.queue, event.message_id):
             return
         counts = _pass_on(event.subject_id, heir_id, now, tx) if heir_id else _strip(event.subject_id, now, tx)
+        counts["lost_photos"] = tx.forget_lost_photos(event.subject_id)
         counts["idempotency"] = tx.forget_answers(event.subject_id)
         kept = {"orders": counts.pop("kept")}
         tx.publish(

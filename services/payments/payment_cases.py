@@ -1,6 +1,6 @@
 """Facts of payments, from notices and queries alike: each is booked once, whatever way, order or number of times it comes.
 
-Whoever pays is served or gets the money back: what cannot be served any more (closed, erased, unlocked already) is
+Whoever pays is served or gets the money back: what cannot be served any more (closed, erased, unlocked already, the photo lost) is
 returned without being asked for.
 """
 
@@ -15,7 +15,7 @@ from services.payments.domain import ledger, notices
 from services.payments.domain import orders as rules
 from services.payments.domain.notices import Forged, Notice, Verdict
 from services.payments.domain.orders import Order, OrderState
-from services.payments.domain.refunds import ERASED, LATE, TWICE
+from services.payments.domain.refunds import ERASED, LATE, TWICE, UNUSABLE
 from services.payments.domain.trades import CLOSED, PAID, Closed, Failure, Trade, Unknown
 from services.payments.entitlement_cases import hand_over, is_unlocked_already
 from services.payments.holding import held_order
@@ -115,6 +115,8 @@ def _why_not_served(order: Order, tx: PaymentsTransaction) -> str | None:
         return ERASED
     if order.state is OrderState.CLOSED:
         return LATE
+    if order.photo_id is not None and tx.is_lost(order.photo_id):
+        return UNUSABLE
     return TWICE if is_unlocked_already(order, tx) else None
 
 

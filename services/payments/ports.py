@@ -123,6 +123,20 @@ class PaymentsTransaction(EveryTransaction, Protocol):
     def delete_grants(self, subject_id: UUID) -> int:
         """Delete the subject's credits and passes; how many."""
 
+    # ---- photos that are lost
+
+    def add_lost_photo(self, photo_id: UUID, subject_id: UUID, now: datetime) -> None:
+        """A photo that cannot be had any more. Again is fine."""
+
+    def is_lost(self, photo_id: UUID) -> bool:
+        """Whether it is known to be lost."""
+
+    def delete_lost_photos(self, before: datetime, limit: int) -> int:
+        """Delete those lost before a moment; how many."""
+
+    def forget_lost_photos(self, subject_id: UUID) -> int:
+        """Delete the subject's; how many."""
+
     def forget_answers(self, subject_id: UUID) -> int:
         """Delete what idempotency keys remember of a subject; how many."""
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from nameko.timer import timer
 
-from services.payments import bill_cases, entitlement_cases, erasure_cases, payment_cases, refund_cases, use_cases
+from services.payments import (
+    bill_cases,
+    entitlement_cases,
+    erasure_cases,
+    payment_cases,
+    photo_cases,
+    refund_cases,
+    use_cases,
+)
 from services.payments.audit_service import AuditEntryPoints
 from services.payments.ports import PaymentsParts
-from shared.contracts import bookkeeping, payments, retention
-from shared.contracts.queues import PAYMENTS_PURGES
+from shared.contracts import bookkeeping, imaging, payments, retention
+from shared.contracts.queues import PAYMENTS_PHOTOS, PAYMENTS_PURGES
 from shared.host.answering import answers
 from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
@@ -95,6 +103,21 @@ class PaymentsService(AuditEntryPoints):
         """A purge begins: fence, strip or pass on, report."""
         erasure_cases.purge_subject(event, self.parts)
 
+    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoRejected)
+    def hear_rejection(self, event: imaging.PhotoRejected) -> None:
+        """A photo cannot be used."""
+        photo_cases.hear_loss(event, self.parts)
+
+    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoFailed)
+    def hear_failure(self, event: imaging.PhotoFailed) -> None:
+        """We could not work on a photo."""
+        photo_cases.hear_loss(event, self.parts)
+
+    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoDeleted)
+    def hear_deletion(self, event: imaging.PhotoDeleted) -> None:
+        """A photo is deleted, its owner stays."""
+        photo_cases.hear_loss(event, self.parts)
+
     @timer(interval=1)
     @quietly
     def look_after_money(self) -> None:
@@ -112,5 +135,6 @@ class PaymentsService(AuditEntryPoints):
     @timer(interval=3600)
     @quietly
     def forget_old_orders(self) -> None:
-        """Every hour: orders that need not be kept any longer."""
+        """Every hour: orders, and lost photos, that need not be kept any longer."""
         erasure_cases.forget_old_orders(self.parts)
+        photo_cases.forget_lost_photos(self.parts)

@@ -14,7 +14,7 @@ from services.payments.domain.orders import Order, OrderState
 from services.payments.domain.products import Product
 from services.payments.domain.refunds import Refund
 from services.payments.domain.trades import Failure, Unknown
-from services.payments.entitlement_cases import entitlements, is_unlocked_for, unlocked_photos
+from services.payments.entitlement_cases import entitlements, is_unlocked_for, refuse_lost, unlocked_photos
 from services.payments.holding import held_order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from shared.contracts import bookkeeping
@@ -39,7 +39,7 @@ def list_products(parts: PaymentsParts) -> contract.ProductList:
 def open_order(request: contract.OpenOrder, parts: PaymentsParts) -> contract.OrderState:
     """A new order with what to pay by; called again with its key, the same one.
 
-    Raises ``bad_request``, ``already_unlocked``, ``idempotency_conflict``, ``unavailable`` (Alipay gave no code: call again).
+    Raises ``bad_request``, ``already_unlocked``, ``conflict`` (the photo is lost), ``idempotency_conflict``, ``unavailable`` (Alipay gave no code: call again).
     """
     product = parts.products.get(request.product)
     if product is None or (product.for_photo and request.photo_id is None):
@@ -52,6 +52,8 @@ def open_order(request: contract.OpenOrder, parts: PaymentsParts) -> contract.Or
         if order is None:
             if photo_id and is_unlocked_for(request.subject_id, photo_id, product.unlocks, tx):
                 raise PocketError("unlocked", code=Code.ALREADY_UNLOCKED)
+            if photo_id:
+                refuse_lost(photo_id, tx)
             now = parts.clock()
             order = rules.new_order(
                 new_id(), request.subject_id, product, request.channel, photo_id, now, parts.order_life

@@ -63,17 +63,17 @@ def sweep_tombstones(parts: RetentionParts) -> int:
     Every participant names the subjects it holds, the store is listed by ourselves; each id's tombstone is looked up
     among the completed purges.
     """
-    back = 0
+    back: set[UUID] = set()
     for name in (*PARTICIPANTS, IDENTITY, STORE):
         page: list[UUID] = []
         for subject_id in _subjects_in(name, parts):
             page.append(subject_id)
             if len(page) == PAGE:
-                back += _repair_known(name, page, parts)
+                back |= _repair_known(name, page, parts)
                 page = []
-        back += _repair_known(name, page, parts)
+        back |= _repair_known(name, page, parts)
     metrics.SWEPT_AT.set(parts.clock().timestamp())
-    return back
+    return len(back)
 
 
 def replay_tombstones(request: contract.ReplayTombstones, parts: RetentionParts) -> contract.Replayed:
@@ -99,9 +99,10 @@ def ask_again(subject_id: UUID, purge_id: UUID, tx: RetentionTransaction) -> Non
     tx.publish(contract.DataRemoved(subject_id=subject_id, purge_id=purge_id))
 
 
-def _repair_known(where: str, subjects: list[UUID], parts: RetentionParts) -> int:
+def _repair_known(where: str, subjects: list[UUID], parts: RetentionParts) -> set[UUID]:
+    """The purges of those who are back there; each is asked for again."""
     if not subjects:
-        return 0
+        return set()
     now = parts.clock()
     with parts.work.begin() as tx:
         by_tombstone = {tx.tombstone_of(subject_id): subject_id for subject_id in subjects}
@@ -111,7 +112,7 @@ def _repair_known(where: str, subjects: list[UUID], parts: RetentionParts) -> in
             _finding(f"back in {where}", purge_id, {where: 1})
             ask_again(subject_id, purge_id, tx)
             tx.save_second_look(look_at(subject_id, purge_id, now, parts).again(now))
-    return len(known)
+    return set(known.values())
 
 
 def _subjects_in(name: str, parts: RetentionParts) -> Iterator[UUID]:

@@ -24,7 +24,6 @@ class PhotoRejected(Event):
     """Said by imaging when a photo cannot be used; reasons are error codes."""
 
     type: ClassVar[str] = "imaging.photo.rejected.v1"
-    must_be_heard: ClassVar[bool] = False
     photo_id: UUID
     reasons: list[str]
 
@@ -33,8 +32,15 @@ class PhotoFailed(Event):
     """Said by imaging when we could not work on a photo, through no fault of the person."""
 
     type: ClassVar[str] = "imaging.photo.failed.v1"
-    must_be_heard: ClassVar[bool] = False
     photo_id: UUID
+
+
+class PhotoDeleted(Event):
+    """Said by imaging when a photo goes by itself, not with its subject; ``was_ready``: renders of it could be made."""
+
+    type: ClassVar[str] = "imaging.photo.deleted.v1"
+    photo_id: UUID
+    was_ready: bool
 
 
 class SubjectPurged(Event):

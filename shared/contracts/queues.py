@@ -46,6 +46,7 @@ AUTH_PURGES = Listener("auth.purges", (retention.PurgeRequested, retention.DataR
 IMAGING_PURGES = Listener("imaging.purges", (retention.PurgeRequested, auth.ConsentWithdrawn))
 IMAGING_UNLOCKS = Listener("imaging.unlocks", (payments.PhotoUnlocked, payments.PhotoLocked))
 PAYMENTS_PURGES = Listener("payments.purges", (retention.PurgeRequested,))
+PAYMENTS_PHOTOS = Listener("payments.photos", (imaging.PhotoRejected, imaging.PhotoFailed, imaging.PhotoDeleted))
 RETENTION_PURGES = Listener(
     "retention.purges",
     (
@@ -73,6 +74,7 @@ LISTENERS: tuple[Listener, ...] = (
     IMAGING_PURGES,
     IMAGING_UNLOCKS,
     PAYMENTS_PURGES,
+    PAYMENTS_PHOTOS,
     RETENTION_PURGES,
     RETENTION_RIGHTS,
     EXPORTS,

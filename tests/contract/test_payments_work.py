@@ -200,7 +200,7 @@ def test_entitlements_are_kept_by_subject_and_by_order(payments: Both) -> None:
         assert tx.grants_of_order(order_id) == [replace(pack, used=3, taken_back=7)]
         assert tx.unlocks_of(subject, photo) == tx.unlocks_of_order(order_id) == [replace(reason, ended_at=NOW)]
         assert tx.unlocks_of(subject) == [replace(reason, ended_at=NOW), by_credit]
-        assert tx.count_subject(subject) == {"orders": 0, "grants": 2, "unlocks": 2, "idempotency": 1}
+        assert tx.count_subject(subject) == {"orders": 0, "grants": 2, "unlocks": 2, "lost_photos": 0, "idempotency": 1}
         assert (tx.delete_unlocks(subject), tx.delete_grants(subject), tx.forget_answers(subject)) == (2, 2, 1)
         assert not any(tx.count_subject(subject).values())
         assert tx.unlocks_of(neighbours.subject_id) == [neighbours]
@@ -275,12 +275,12 @@ def test_every_table_of_payments_is_known_to_the_one_who_deletes(real_payments: 
         found = connection.execute(
             "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'subject_id'"
         ).fetchall()
-    assert {name for (name,) in found} == {"orders", "grants", "unlocks", "idempotency"}
+    assert {name for (name,) in found} == {"orders", "grants", "unlocks", "lost_photos", "idempotency"}
 
 
 def test_whoever_has_anything_here_is_named(payments: Both) -> None:
-    """An order, a grant, a reason or a remembered answer alone is enough; an order without its person names nobody."""
-    people = [new_id() for _ in range(4)]
+    """An order, a grant, a reason, a lost photo or a remembered answer alone is enough; an order without its person names nobody."""
+    people = [new_id() for _ in range(5)]
     before = UUID(int=people[0].int - 1)
     with payments.work.begin() as tx:
         theirs, nobodys = plant(tx, people[0]), plant(tx, people[0])
@@ -288,8 +288,27 @@ def test_whoever_has_anything_here_is_named(payments: Both) -> None:
         tx.add_grant(Grant(new_id(), people[1], new_id(), GrantKind.CREDITS, ("photo",), 10, NOW))
         tx.add_unlock(Unlock(new_id(), people[2], new_id(), ("photo",), NOW, order_id=theirs.order_id))
         tx.remember("s", str(people[3]), "f", people[3], {})
+        tx.add_lost_photo(new_id(), people[4], NOW)
     with payments.work.begin() as tx:
         assert tx.subjects_held(before, 1000) == people
         assert tx.subjects_held(before, 1) == people[:1]
         assert tx.subjects_held(people[1], 1000) == people[2:]
         assert set(people) <= set(tx.subjects_held(None, 100_000))
+
+
+def test_a_lost_photo_is_known_until_it_is_forgotten(payments: Both) -> None:
+    """With its subject, or by age; told twice, the first time counts."""
+    subject, photo, neighbours = new_id(), new_id(), new_id()
+    with payments.work.begin() as tx:
+        assert not tx.is_lost(photo)
+        tx.add_lost_photo(photo, subject, NOW)
+        tx.add_lost_photo(photo, subject, NOW + LIFE)
+        tx.add_lost_photo(neighbours, new_id(), NOW + LIFE)
+    with payments.work.begin() as tx:
+        assert tx.is_lost(photo)
+        assert tx.count_subject(subject)["lost_photos"] == 1
+        assert tx.delete_lost_photos(NOW, 1000) == 0
+        assert tx.delete_lost_photos(NOW + timedelta(seconds=1), 1000) >= 1
+        assert not tx.is_lost(photo)
+        tx.add_lost_photo(photo, subject, NOW)
+        assert (tx.forget_lost_photos(subject), tx.is_lost(photo), tx.is_lost(neighbours)) == (1, False, True)

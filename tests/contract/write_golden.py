@@ -27,6 +27,7 @@ GOLDEN = Path(__file__).parent / "golden"
 CALLS = GOLDEN / "calls.json"
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 EXAMPLES: dict[str, Any] = {
+    "was_ready": True,
     "message_id": "01980000-0000-7000-8000-000000000001",
     "at": "2026-11-24T08:00:00.123Z",
     "subject_id": "01980000-0000-7000-8000-0000000000aa",

@@ -22,7 +22,7 @@ from services.imaging.adapters.memory import MemoryKeys, MemoryStudio, memory_im
 from services.imaging.domain.photos import CUTOUT, ORIGINAL
 from services.imaging.ports import ImagingParts
 from services.imaging.worker_cases import WorkerParts
-from services.payments import erasure_cases, payment_cases, refund_cases
+from services.payments import erasure_cases, payment_cases, photo_cases, refund_cases
 from services.payments import use_cases as payments_cases
 from services.payments.adapters.catalogue import products
 from services.payments.adapters.memory import MemoryPayments, memory_payments
@@ -326,6 +326,17 @@ class PaymentsWorld:
         payment_cases.look_after_orders(self.parts)
         refund_cases.look_after_refunds(self.parts)
 
+    def lose(self, subject_id: UUID, photo_id: UUID, kind: str = "rejected") -> Message:
+        """Imaging says that a photo is lost: rejected, failed, deleted when it was ready, or deleted before."""
+        ids = {"subject_id": subject_id, "photo_id": photo_id}
+        event: photo_cases.Lost = imaging.PhotoDeleted(**ids, was_ready=kind == "deleted")
+        if kind in ("rejected", "failed"):
+            event = (
+                imaging.PhotoFailed(**ids) if kind == "failed" else imaging.PhotoRejected(**ids, reasons=["no_face"])
+            )
+        photo_cases.hear_loss(event, self.parts)
+        return event
+
     def purge(self, subject_id: UUID, heir_id: UUID | None = None) -> retention.PurgeRequested:
         event = retention.PurgeRequested(
             subject_id=subject_id, purge_id=new_id(), reason="stash_wiped", heir_id=heir_id
@@ -404,6 +415,11 @@ class World:
     def deliver(self, message: Message) -> None:
         """Hand one message to everybody who listens to it."""
         self._deliver_disclosure(message)
+        if isinstance(message, photo_cases.Lost):
+            photo_cases.hear_loss(message, self.payments.parts)
+        self._deliver(message)
+
+    def _deliver(self, message: Message) -> None:
         if isinstance(message, retention.PurgeRequested):
             auth_cases.fence_for_purge(message, self.auth.parts)
             self.imaging.keys.destroy(message.subject_id)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
+from services.gateway.access import Caller
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, fingerprint
 from services.gateway.problems import language_of
 from shared.contracts import imaging, payments
 from shared.crypto import seal
@@ -167,9 +168,7 @@ async def open_order(
 ) -> OrderAnswer:
     """Open an order. Guests may buy. 409 `already_unlocked` when there is nothing left to buy."""
     if body.photo_id is not None:
-        photo = await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=body.photo_id))
-        if photo.status in UNUSABLE:
-            raise Conflict("this photo cannot be used", public_extra={"status": photo.status})
+        await _refuse_unusable(body.photo_id, caller, parts)
     order = await parts.asker.ask(
         payments.OpenOrder(
             subject_id=caller.subject_id,
@@ -230,10 +229,17 @@ async def unlock(
     photo_id: UUID, caller: CurrentCaller, parts: GatewayParts, body: UnlockRequest | None = None
 ) -> UnlockAnswer:
     """Unlock a photo by a pass or a credit; again is fine, nothing is spent twice. 402 `no_credit` when there is none."""
-    await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=photo_id))
+    await _refuse_unusable(photo_id, caller, parts)
     scope = (body or UnlockRequest(scope="photo")).scope
     answer = await parts.asker.ask(payments.UnlockPhoto(subject_id=caller.subject_id, photo_id=photo_id, scope=scope))
     return UnlockAnswer(photo_id=photo_id, unlocked=answer.scopes)
+
+
+async def _refuse_unusable(photo_id: UUID, caller: Caller, parts: Parts) -> None:
+    """Nothing is paid for a photo that cannot be used."""
+    photo = await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=photo_id))
+    if photo.status in UNUSABLE:
+        raise Conflict("this photo cannot be used", public_extra={"status": photo.status})
 
 
 @router.get("/me/entitlements")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
-from services.payments.adapters.memory_state import PaymentsState
+from services.payments.adapters.memory_state import LostPhoto, PaymentsState
 from services.payments.domain.entitlements import Grant, Unlock
 from services.payments.domain.ledger import Account, Balances, Entry
 from services.payments.domain.orders import Order, OrderState
@@ -267,9 +267,32 @@ class MemoryPayments(_Orders, _Refunds, _Books):
         """Delete the subject's credits and passes; how many."""
         return delete_where(self.state.grants, lambda grant: grant.subject_id == subject_id)
 
+    # ---- photos that are lost
+
+    def add_lost_photo(self, photo_id: UUID, subject_id: UUID, now: datetime) -> None:
+        """A photo that cannot be had any more. Again is fine."""
+        self.state.lost_photos.setdefault(photo_id, LostPhoto(photo_id, subject_id, now))
+
+    def is_lost(self, photo_id: UUID) -> bool:
+        """Whether it is known to be lost."""
+        return photo_id in self.state.lost_photos
+
+    def delete_lost_photos(self, before: datetime, limit: int) -> int:
+        """Delete those lost before a moment; how many."""
+        old = [lost.photo_id for lost in self.state.lost_photos.values() if lost.lost_at < before][:limit]
+        return delete_where(self.state.lost_photos, lambda lost: lost.photo_id in old)
+
+    def forget_lost_photos(self, subject_id: UUID) -> int:
+        """Delete the subject's; how many."""
+        return delete_where(self.state.lost_photos, lambda lost: lost.subject_id == subject_id)
+
+    # ---- the subject as a whole
+
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""
-        return self._page(after, limit, self.state.orders, self.state.grants, self.state.unlocks)
+        return self._page(
+            after, limit, self.state.orders, self.state.grants, self.state.unlocks, self.state.lost_photos
+        )
 
     def count_subject(self, subject_id: UUID) -> dict[str, int]:
         """How many rows name the subject, by kind."""
@@ -277,6 +300,7 @@ class MemoryPayments(_Orders, _Refunds, _Books):
             "orders": len(self.all_orders_of(subject_id)),
             "grants": len(self.grants_of(subject_id)),
             "unlocks": len(self.unlocks_of(subject_id)),
+            "lost_photos": sum(lost.subject_id == subject_id for lost in self.state.lost_photos.values()),
             "idempotency": self._count_answers(subject_id),
         }
 

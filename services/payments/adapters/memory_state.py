@@ -14,6 +14,15 @@ from services.payments.domain.refunds import Refund
 from shared.testing.memory_work import MemoryState
 
 
+@dataclass(frozen=True, slots=True)
+class LostPhoto:
+    """A photo that cannot be had any more."""
+
+    photo_id: UUID
+    subject_id: UUID
+    lost_at: datetime
+
+
 @dataclass
 class PaymentsState(MemoryState):
     """Payments' tables."""
@@ -23,5 +32,6 @@ class PaymentsState(MemoryState):
     ledger: dict[str, Entry] = field(default_factory=dict)
     grants: dict[UUID, Grant] = field(default_factory=dict)
     unlocks: dict[UUID, Unlock] = field(default_factory=dict)
+    lost_photos: dict[UUID, LostPhoto] = field(default_factory=dict)
     days: dict[date, datetime] = field(default_factory=dict)
     differences: dict[tuple[date, str, str], Difference] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from services.payments.domain.orders import Order, OrderState
 from services.payments.domain.products import product_from, row_of
 from services.payments.domain.refunds import Refund, RefundState
 
-_TABLES = ("orders", "grants", "unlocks", "idempotency")
+_TABLES = ("orders", "grants", "unlocks", "lost_photos", "idempotency")
 """What names a subject."""
 _ORDER = (
     "order_id, subject_id, product, channel, photo_id, state, created_at, expires_at, next_look_at, looks, looked_at,"
@@ -159,6 +159,34 @@ class PostgresPayments(PostgresBooks):
     def delete_grants(self, subject_id: UUID) -> int:
         """Delete the subject's credits and passes; how many."""
         return self.connection.execute("DELETE FROM grants WHERE subject_id = %s", (subject_id,)).rowcount
+
+    # ---- photos that are lost
+
+    def add_lost_photo(self, photo_id: UUID, subject_id: UUID, now: datetime) -> None:
+        """A photo that cannot be had any more. Again is fine."""
+        self.connection.execute(
+            "INSERT INTO lost_photos (photo_id, subject_id, lost_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (photo_id, subject_id, now),
+        )
+
+    def is_lost(self, photo_id: UUID) -> bool:
+        """Whether it is known to be lost."""
+        found = self.connection.execute("SELECT 1 FROM lost_photos WHERE photo_id = %s", (photo_id,))
+        return found.fetchone() is not None
+
+    def delete_lost_photos(self, before: datetime, limit: int) -> int:
+        """Delete those lost before a moment; how many."""
+        return self.connection.execute(
+            "DELETE FROM lost_photos WHERE photo_id IN"
+            " (SELECT photo_id FROM lost_photos WHERE lost_at < %s ORDER BY lost_at LIMIT %s)",
+            (before, limit),
+        ).rowcount
+
+    def forget_lost_photos(self, subject_id: UUID) -> int:
+        """Delete the subject's; how many."""
+        return self.connection.execute("DELETE FROM lost_photos WHERE subject_id = %s", (subject_id,)).rowcount
+
+    # ---- the subject as a whole
 
     def subjects_held(self, after: UUID | None, limit: int) -> list[UUID]:
         """Subjects that anything here names, in order, after one."""

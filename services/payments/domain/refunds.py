@@ -34,7 +34,9 @@ PAUSE = timedelta(seconds=3)
 """Alipay wants this between two refunds of one trade."""
 
 OWNER, OPERATOR, LATE, TWICE, ERASED, OUTSIDE = "owner", "operator", "late", "twice", "erased", "outside"
-"""Why: asked for, or paid after closing, paid for what was unlocked already, paid after erasure, or made outside of us."""
+UNUSABLE = "unusable"
+"""Why: asked for, or paid after closing, paid for what was unlocked already, paid after erasure, made outside of us, or
+paid for a photo that could not be used."""
 
 
 class Next(StrEnum):

@@ -355,7 +355,7 @@ def test_an_erased_persons_orders_lose_the_person_and_keep_what_the_law_wants(wo
     others = world.bought(neighbour, "pack-ten")
     event = world.purge(subject)
     [report] = world.said(payments.SubjectPurged)
-    assert report.counts == {"orders": 2, "unlocks": 1, "grants": 0, "idempotency": 0}
+    assert report.counts == {"orders": 2, "unlocks": 1, "grants": 0, "lost_photos": 0, "idempotency": 0}
     assert (report.kept, report.purge_id) == ({"orders": 1}, event.purge_id)
     assert not any(world.count(subject).values())
     kept = world.order(paid.order_id)

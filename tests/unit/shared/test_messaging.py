@@ -38,6 +38,7 @@ def test_the_queues_are_these_and_bound_to_these_messages() -> None:
         "imaging.purges": ["auth.consent.withdrawn.v1", "retention.purge.requested.v1"],
         "imaging.unlocks": ["payments.photo.locked.v1", "payments.photo.unlocked.v1"],
         "payments.purges": ["retention.purge.requested.v1"],
+        "payments.photos": ["imaging.photo.deleted.v1", "imaging.photo.failed.v1", "imaging.photo.rejected.v1"],
         "retention.purges": [
             "auth.account.abandoned.v1",
             "auth.consent.withdrawn.v1",
