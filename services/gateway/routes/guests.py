@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Repeat, fingerprint
 from shared.contracts import auth
 from shared.crypto import device_hash, token_hash
 from shared.kernel.settings import one_key
@@ -80,9 +80,13 @@ async def start_guest(
 
 
 @router.post("/sessions/refresh")
-async def refresh(body: RefreshRequest, parts: GatewayParts) -> TokensAnswer:
-    """Exchange a refresh token for new tokens. Used twice, it ends its whole family."""
-    answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token)))
+async def refresh(body: RefreshRequest, parts: GatewayParts, repeat: Repeat) -> TokensAnswer:
+    """Exchange a refresh token for new tokens. Used twice, it ends its whole family.
+
+    The same call with the same `Idempotency-Key` gets the same tokens for a day, in case the answer was lost: send a
+    random key with each exchange. The same token without its key, or with another one, is a token used twice.
+    """
+    answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token), **repeat))
     return _shown(answer, secret=None)
 
 
