@@ -13,6 +13,7 @@ from services.auth.domain.subjects import Guest, Subject, SubjectState
 from services.auth.fencing import end_one_session, fence
 from services.auth.ledger import age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.profiles import record_of
 from services.auth.revocations import revoke_before_the_end, told_providers
 from services.auth.tokens import TOKEN_ISSUER, issue_tokens, new_secret, open_tokens, seal_tokens
 from shared.contracts import auth as contract
@@ -20,7 +21,6 @@ from shared.contracts import retention
 from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.crypto import new_data_key, token_hash
-from shared.kernel.clock import rfc3339
 from shared.kernel.errors import BadRequest, IdempotencyConflict, NotFound, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 
@@ -86,12 +86,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
 def end_session(request: contract.EndSession, parts: AuthParts) -> Done:
     """Log out one of the subject's sessions. Ending it again is fine; somebody else's is not found."""
     with parts.work.begin() as tx:
-        session = tx.session(request.session_id)
-        if session is None or session.subject_id != request.subject_id:
-            raise NotFound("session")
-        if session.ended_at is None:
-            end_one_session(session.subject_id, session.session_id, parts, tx)
-    return Done()
+        return remembered(request, request.subject_id, parts, tx).once(request, lambda: _ended(request, parts, tx), tx)
 
 
 def subject_key(request: contract.SubjectKey, parts: AuthParts) -> contract.WrappedKey:
@@ -118,17 +113,7 @@ def who_am_i(request: contract.WhoAmI, parts: AuthParts) -> contract.Me:
         subject = tx.subject(request.subject_id)
         if subject is None:
             raise SubjectErased("no such subject")
-        consents = [
-            {"kind": c.kind, "document": c.document, "version": c.version, "action": c.action, "at": rfc3339(c.at)}
-            for c in tx.consents(request.subject_id)
-        ]
-        return contract.Me(
-            subject_id=subject.subject_id,
-            kind=subject.kind,
-            created_at=subject.created_at,
-            consents=consents,
-            age_band=subject.age_band,
-        )
+        return record_of(subject, tx)
 
 
 def token_keys(parts: AuthParts) -> contract.PublicKeys:
@@ -193,6 +178,15 @@ def _given_before(
         return remembered(request, subject_id, parts, tx).recall(request, tx)
     except IdempotencyConflict:
         return None
+
+
+def _ended(request: contract.EndSession, parts: AuthParts, tx: AuthTransaction) -> Done:
+    session = tx.session(request.session_id)
+    if session is None or session.subject_id != request.subject_id:
+        raise NotFound("session")
+    if session.ended_at is None:
+        end_one_session(session.subject_id, session.session_id, parts, tx)
+    return Done()
 
 
 def _knows_secret(guest: Guest, secret_hash: str | None) -> bool:

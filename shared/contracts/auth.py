@@ -122,7 +122,7 @@ class RefreshSession(RepeatableCall[Tokens]):
     refresh_hash: str
 
 
-class EndSession(Call[Done]):
+class EndSession(RepeatableCall[Done]):
     """Log out: one session of the subject ends; another subject's session is not found."""
 
     service: ClassVar[str] = "auth"

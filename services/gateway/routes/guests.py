@@ -91,9 +91,12 @@ async def refresh(body: RefreshRequest, parts: GatewayParts, repeat: Repeat) -> 
 
 
 @router.delete("/sessions/current", status_code=204)
-async def log_out(caller: CurrentCaller, parts: GatewayParts) -> None:
-    """End this session: its tokens are refused from now on."""
-    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id))
+async def log_out(caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> None:
+    """End this session: its tokens are refused from now on.
+
+    Also for this call made again, with or without its `Idempotency-Key`: 401 then says that the session has ended.
+    """
+    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id, **repeat))
     parts.access.deny(caller.session_id)
 
 
