@@ -60,7 +60,10 @@ class TokensAnswer(BaseModel):
 async def start_guest(
     body: GuestRequest, request: Request, response: Response, parts: GatewayParts, key: IdempotencyKey
 ) -> TokensAnswer:
-    """Start as a guest, or resume with the guest secret (200). Without the secret the old stash is purged."""
+    """Start as a guest, or resume with the guest secret (200). Without the secret the old stash is purged.
+
+    An `Idempotency-Key` counts per device: another device may use the same one.
+    """
     hashed = device_hash(one_key(parts.settings.device_pepper), body.device_id)
     address = request.client.host if request.client else "unknown"
     parts.limits.use(f"address:{address}", parts.settings.rate_guests_per_address)
