@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.auth.answers import remembered
 from services.auth.disclosing import told_by_login, told_by_unlinking
 from services.auth.domain.consents import AgeBand, ConsentKind, Purpose
 from services.auth.domain.identities import Identity
@@ -78,37 +79,26 @@ def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.
     What the provider tells is taken into the profile: without that consent it is not asked.
     """
     with parts.work.begin() as tx:
-        require(_account(request.subject_id, tx), Purpose.KEEP_PROFILE, parts, tx)
+        account = _account(request.subject_id, tx)
+        before = remembered(request, request.subject_id, parts, tx).recall(request, tx)
+        if before is not None:
+            return before
+        require(account, Purpose.KEEP_PROFILE, parts, tx)
     handed = opened(request.sealed_proof, contract.PROOF, parts)
     identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
     with parts.work.begin() as tx:
         subject = _account(request.subject_id, tx)
-        known = _known(identity, hashed, parts, tx)
-        if known is not None and known.subject_id != request.subject_id:
-            raise PocketError("somebody else's", code=Code.IDENTITY_TAKEN)
-        if known is None:
-            if any(held.provider == identity.provider for held in tx.identities(request.subject_id)):
-                raise PocketError("one a provider", code=Code.IDENTITY_EXISTS)
-            _link(identity, hashed, subject, parts, tx)
-        told_by_login(request.subject_id, identity.provider, handed, tx)
-        return _listed(request.subject_id, tx)
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _linked(identity, hashed, handed, subject, parts, tx), tx)
 
 
 def unlink_identity(request: contract.UnlinkIdentity, parts: AuthParts) -> Done:
     """Unlink a login and have its provider told; never the last one."""
     with parts.work.begin() as tx:
         subject = _account(request.subject_id, tx)
-        linked = tx.identities(request.subject_id)
-        own = next((held for held in linked if held.provider == request.provider), None)
-        if own is None:
-            raise NotFound("identity")
-        if len(linked) == 1:
-            raise PocketError("nobody could log in any more", code=Code.LAST_IDENTITY)
-        withdraw(own, subject, parts, tx)
-        told_by_unlinking(own, tx)
-        tx.remove_identity(own.identity_id)
-    return Done()
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _unlinked(request.provider, subject, parts, tx), tx)
 
 
 def identities(request: contract.Identities, parts: AuthParts) -> contract.IdentityList:
@@ -122,6 +112,38 @@ def list_login_methods(request: contract.ListLoginMethods, parts: AuthParts) -> 
     """The logins on offer on a platform."""
     wanted = platform_of(request.platform)
     return contract.LoginMethods(providers=[n for n, one in parts.providers.items() if wanted in one.platforms])
+
+
+def _linked(
+    identity: ProviderIdentity,
+    hashed: str,
+    handed: dict[str, Any],
+    subject: Subject,
+    parts: AuthParts,
+    tx: AuthTransaction,
+) -> contract.IdentityList:
+    known = _known(identity, hashed, parts, tx)
+    if known is not None and known.subject_id != subject.subject_id:
+        raise PocketError("somebody else's", code=Code.IDENTITY_TAKEN)
+    if known is None:
+        if any(held.provider == identity.provider for held in tx.identities(subject.subject_id)):
+            raise PocketError("one a provider", code=Code.IDENTITY_EXISTS)
+        _link(identity, hashed, subject, parts, tx)
+    told_by_login(subject.subject_id, identity.provider, handed, tx)
+    return _listed(subject.subject_id, tx)
+
+
+def _unlinked(provider: str, subject: Subject, parts: AuthParts, tx: AuthTransaction) -> Done:
+    linked = tx.identities(subject.subject_id)
+    own = next((held for held in linked if held.provider == provider), None)
+    if own is None:
+        raise NotFound("identity")
+    if len(linked) == 1:
+        raise PocketError("nobody could log in any more", code=Code.LAST_IDENTITY)
+    withdraw(own, subject, parts, tx)
+    told_by_unlinking(own, tx)
+    tx.remove_identity(own.identity_id)
+    return Done()
 
 
 def _recalled(request: contract.SignIn, parts: AuthParts, tx: AuthTransaction) -> contract.SignedIn | None:

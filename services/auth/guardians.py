@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.auth.answers import remembered
 from services.auth.domain.consents import AgeBand, ConsentKind
 from services.auth.domain.guardians import LINK_LIFE, LINKS_AT_ONCE, Guardianship, may_guard
 from services.auth.domain.policies import in_force
@@ -21,38 +22,19 @@ from shared.kernel.ids import new_id
 
 def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.GuardianLink:
     """A child's request. Raises ``conflict`` for somebody who has not declared to be under 14, ``too_many_requests``."""
-    now = parts.clock()
-    link = new_secret()
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)
-        subject = tx.subject(request.subject_id)
-        if subject is None or subject.age_band is not AgeBand.UNDER_14:
-            raise Conflict("no child")
         tx.hold_subject(request.subject_id)
-        waiting = [g for g in tx.guardianships(request.subject_id) if g.link_hash and now < g.expires_at]
-        if len(waiting) >= LINKS_AT_ONCE:
-            raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS)
-        asked = Guardianship(new_id(), request.subject_id, None, token_hash(link), now + LINK_LIFE)
-        tx.add_guardianship(asked)
-    return contract.GuardianLink(guardianship_id=asked.guardianship_id, link_token=link, expires_at=asked.expires_at)
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _asked(request.subject_id, parts.clock(), tx), tx)
 
 
 def answer_guardian(request: contract.AnswerGuardian, parts: AuthParts) -> contract.GuardianshipState:
     """An adult's account grants by a link (which works once), or withdraws what it granted."""
-    now = parts.clock()
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)
-        if request.action == "grant" and request.link_token:
-            held = _grant(request.subject_id, request.link_token, now, parts, tx)
-        elif request.action == "withdraw" and request.guardianship_id:
-            own = {g.guardianship_id: g for g in tx.guardianships(request.subject_id)}
-            found = own.get(request.guardianship_id)
-            if found is None or found.guardian_id != request.subject_id:
-                raise NotFound("guardianship")
-            held = withdraw_guardianship(found, now, parts, tx)
-        else:
-            raise BadRequest("grant by link_token, or withdraw a guardianship_id")
-        return _shown(held, request.subject_id)
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _answered(request, parts.clock(), parts, tx), tx)
 
 
 def guardianships(request: contract.Guardianships, parts: AuthParts) -> contract.GuardianshipList:
@@ -85,6 +67,35 @@ def withdraw_guardianship(held: Guardianship, now: datetime, parts: AuthParts, t
             )
         )
     return ended
+
+
+def _asked(child_id: UUID, now: datetime, tx: AuthTransaction) -> contract.GuardianLink:
+    subject = tx.subject(child_id)
+    if subject is None or subject.age_band is not AgeBand.UNDER_14:
+        raise Conflict("no child")
+    waiting = [g for g in tx.guardianships(child_id) if g.link_hash and now < g.expires_at]
+    if len(waiting) >= LINKS_AT_ONCE:
+        raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS)
+    link = new_secret()
+    asked = Guardianship(new_id(), child_id, None, token_hash(link), now + LINK_LIFE)
+    tx.add_guardianship(asked)
+    return contract.GuardianLink(guardianship_id=asked.guardianship_id, link_token=link, expires_at=asked.expires_at)
+
+
+def _answered(
+    request: contract.AnswerGuardian, now: datetime, parts: AuthParts, tx: AuthTransaction
+) -> contract.GuardianshipState:
+    if request.action == "grant" and request.link_token:
+        held = _grant(request.subject_id, request.link_token, now, parts, tx)
+    elif request.action == "withdraw" and request.guardianship_id:
+        own = {g.guardianship_id: g for g in tx.guardianships(request.subject_id)}
+        found = own.get(request.guardianship_id)
+        if found is None or found.guardian_id != request.subject_id:
+            raise NotFound("guardianship")
+        held = withdraw_guardianship(found, now, parts, tx)
+    else:
+        raise BadRequest("grant by link_token, or withdraw a guardianship_id")
+    return _shown(held, request.subject_id)
 
 
 def _grant(guardian_id: UUID, link: str, now: datetime, parts: AuthParts, tx: AuthTransaction) -> Guardianship:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.auth.answers import remembered
 from services.auth.domain.consents import (
     NAMES,
     AgeBand,
@@ -39,23 +40,8 @@ def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contrac
         raise BadRequest("action or version")
     with parts.work.begin() as tx:
         subject = _writable(request.subject_id, tx)
-        if kind is ConsentKind.DOCUMENT and request.action == "grant":
-            _require_countable(name, request.version, parts, tx)
-        ledger = tx.consents(request.subject_id)
-        last = [line for line in ledger if (line.kind, line.document) == (kind, name)][-1:]
-        if not last or (last[0].action, last[0].version) != (request.action, request.version):
-            add_line(request.subject_id, kind, name, request.version, request.action, parts.clock(), tx)
-            if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
-                tx.publish(
-                    auth.ConsentWithdrawn(
-                        at=parts.clock(),
-                        subject_id=request.subject_id,
-                        kind=kind,
-                        name=name,
-                        subject_kind=subject.kind,
-                    )
-                )
-        return shown(tx.consents(request.subject_id))
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _recorded(request, kind, name, subject, parts, tx), tx)
 
 
 def consent_ledger(request: contract.Consents, parts: AuthParts) -> contract.ConsentLedger:
@@ -138,6 +124,29 @@ def shown(ledger: list[Consent]) -> contract.ConsentLedger:
             for line in ledger
         ]
     )
+
+
+def _recorded(
+    request: contract.RecordConsent,
+    kind: ConsentKind,
+    name: str,
+    subject: Subject,
+    parts: AuthParts,
+    tx: AuthTransaction,
+) -> contract.ConsentLedger:
+    if kind is ConsentKind.DOCUMENT and request.action == "grant":
+        _require_countable(name, request.version, parts, tx)
+    ledger, now = tx.consents(subject.subject_id), parts.clock()
+    last = [line for line in ledger if (line.kind, line.document) == (kind, name)][-1:]
+    if not last or (last[0].action, last[0].version) != (request.action, request.version):
+        add_line(subject.subject_id, kind, name, request.version, request.action, now, tx)
+        if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
+            tx.publish(
+                auth.ConsentWithdrawn(
+                    at=now, subject_id=subject.subject_id, kind=kind, name=name, subject_kind=subject.kind
+                )
+            )
+    return shown(tx.consents(subject.subject_id))
 
 
 def _require_countable(document: str, version: str, parts: AuthParts, tx: AuthTransaction) -> None:

@@ -6,6 +6,7 @@ from base64 import b64decode
 from dataclasses import replace
 from uuid import UUID
 
+from services.auth.answers import remembered
 from services.auth.domain.consents import AgeBand
 from services.auth.domain.subjects import Subject
 from services.auth.fencing import end_one_session
@@ -13,7 +14,8 @@ from services.auth.ledger import age_of
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.sealed import REVOCATION, as_text
 from shared.contracts import accounts as contract
-from shared.contracts import consents
+from shared.contracts import auth, consents
+from shared.kernel.clock import rfc3339
 from shared.kernel.errors import BadRequest, Conflict, SubjectErased
 
 MAX_PROFILE_BYTES = 8 * 1024
@@ -26,18 +28,15 @@ def profile(request: contract.Profile, parts: AuthParts) -> contract.ProfileStat
         return _shown(_subject(request.subject_id, tx))
 
 
-def change_profile(request: contract.ChangeProfile, parts: AuthParts) -> contract.ProfileState:
+def change_profile(request: contract.ChangeProfile, parts: AuthParts) -> contract.ProfileChanged:
     """Change what is given. Raises ``conflict`` when a child would declare itself older: that takes a guardian."""
     age = age_of(request.age_band)
     sealed = _sealed(request.sealed_profile) if request.sealed_profile is not None else None
     with parts.work.begin() as tx:
         tx.hold_subject(request.subject_id)
         held = _subject(request.subject_id, tx)
-        if held.age_band is AgeBand.UNDER_14 and age not in (None, AgeBand.UNDER_14):
-            raise Conflict("declared to be under 14")
-        changed = replace(held, age_band=age or held.age_band, profile=sealed if sealed is not None else held.profile)
-        tx.change_subject(held.subject_id, age_band=changed.age_band, profile=changed.profile)
-        return _shown(changed)
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _changed(held, age, sealed, tx), tx)
 
 
 def sessions(request: contract.Sessions, parts: AuthParts) -> contract.SessionList:
@@ -61,10 +60,23 @@ def sessions(request: contract.Sessions, parts: AuthParts) -> contract.SessionLi
 def end_sessions(request: contract.EndSessions, parts: AuthParts) -> contract.EndedSessions:
     """End all sessions but the one that is kept."""
     with parts.work.begin() as tx:
-        doomed = [s for s in tx.live_sessions(request.subject_id) if s != request.keep]
-        for session_id in doomed:
-            end_one_session(request.subject_id, session_id, parts, tx)
-    return contract.EndedSessions(session_ids=doomed)
+        answers = remembered(request, request.subject_id, parts, tx)
+        return answers.once(request, lambda: _ended_all(request, parts, tx), tx)
+
+
+def record_of(subject: Subject, tx: AuthTransaction) -> auth.Me:
+    """The subject's own record, with its consents."""
+    consents_given = [
+        {"kind": c.kind, "document": c.document, "version": c.version, "action": c.action, "at": rfc3339(c.at)}
+        for c in tx.consents(subject.subject_id)
+    ]
+    return auth.Me(
+        subject_id=subject.subject_id,
+        kind=subject.kind,
+        created_at=subject.created_at,
+        consents=consents_given,
+        age_band=subject.age_band,
+    )
 
 
 def rewrap_keys(request: consents.RewrapKeys, parts: AuthParts) -> consents.Rewrapped:
@@ -85,6 +97,21 @@ def rewrap_keys(request: consents.RewrapKeys, parts: AuthParts) -> consents.Rewr
         with parts.work.begin() as tx:
             tx.reseal(revocation_id, sealed, resealed)
     return consents.Rewrapped(rewrapped=len(found), done=max(len(found), len(waiting)) < limit)
+
+
+def _changed(held: Subject, age: AgeBand | None, sealed: bytes | None, tx: AuthTransaction) -> contract.ProfileChanged:
+    if held.age_band is AgeBand.UNDER_14 and age not in (None, AgeBand.UNDER_14):
+        raise Conflict("declared to be under 14")
+    changed = replace(held, age_band=age or held.age_band, profile=sealed if sealed is not None else held.profile)
+    tx.change_subject(held.subject_id, age_band=changed.age_band, profile=changed.profile)
+    return contract.ProfileChanged(**_shown(changed).model_dump(), me=record_of(changed, tx))
+
+
+def _ended_all(request: contract.EndSessions, parts: AuthParts, tx: AuthTransaction) -> contract.EndedSessions:
+    doomed = [s for s in tx.live_sessions(request.subject_id) if s != request.keep]
+    for session_id in doomed:
+        end_one_session(request.subject_id, session_id, parts, tx)
+    return contract.EndedSessions(session_ids=doomed)
 
 
 def _sealed(text: str) -> bytes:

@@ -8,19 +8,32 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 
+from services.auth.answers import ByMasterKey
 from services.auth.domain.identities import ATTEMPT_LIFE, NONCE_LIFE, KeptAttempt
-from services.auth.ports import AuthParts
+from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.providers.port import LoginAttempt, LoginProof, LoginProvider, ProviderIdentity
 from services.auth.sealed import ATTEMPT, platform_of
 from shared.contracts import accounts as contract
 from shared.crypto import token_hash
-from shared.kernel.errors import Code, LoginFailed
+from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.ids import new_id, parse_id
 from shared.kernel.personal import Secret
+from shared.messaging.repeats import Remembered
+
+SCOPE = "login attempt"
+BEGUN = "login begun"
+"""Purpose under which the answer to somebody who began a login is kept."""
+SHORTEST_KEY = 16
+"""Characters of a key that nobody has by chance; a UUID has 36."""
 
 
 def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.LoginBegun:
-    """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
+    """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with.
+
+    Who begins a login is nobody yet: a key is among everybody's, so it must be one that nobody else could think of.
+    """
+    if request.idempotency_key and len(request.idempotency_key) < SHORTEST_KEY:
+        raise BadRequest("Idempotency-Key: too short to be nobody else's")
     provider = provider_of(request.provider, parts)
     platform = platform_of(request.platform)
     parts.redirects.check(request.redirect_uri)
@@ -34,13 +47,9 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
         "redirect_uri": request.redirect_uri,
         "platform": platform,
     }
-    now = parts.clock()
-    attempt = KeptAttempt(
-        new_id(), provider.name, parts.keyring.seal_for(ATTEMPT, json.dumps(kept).encode()), now + ATTEMPT_LIFE
-    )
-    with parts.work.begin() as tx:
-        tx.add_attempt(attempt)
-    return contract.LoginBegun(
+    sealed = parts.keyring.seal_for(ATTEMPT, json.dumps(kept).encode())
+    attempt = KeptAttempt(new_id(), provider.name, sealed, parts.clock() + ATTEMPT_LIFE)
+    begun = contract.LoginBegun(
         attempt_id=attempt.attempt_id,
         state=state,
         nonce=start.nonce,
@@ -51,6 +60,9 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
         auth_string=start.auth_string,
         expires_in=int(ATTEMPT_LIFE.total_seconds()),
     )
+    answers = Remembered(SCOPE, attempt.attempt_id, ByMasterKey(BEGUN, parts.keyring))
+    with parts.work.begin() as tx:
+        return answers.once(request, lambda: _kept(attempt, begun, tx), tx)
 
 
 def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: AuthParts) -> ProviderIdentity:
@@ -86,6 +98,11 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
             if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
                 raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
     return identity
+
+
+def _kept(attempt: KeptAttempt, begun: contract.LoginBegun, tx: AuthTransaction) -> contract.LoginBegun:
+    tx.add_attempt(attempt)
+    return begun
 
 
 def _taken(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> KeptAttempt:

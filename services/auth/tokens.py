@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from base64 import b64decode, b64encode
 from typing import Any
 from uuid import UUID
 
+from services.auth.answers import UnderSubjectsKey
 from services.auth.domain.sessions import RefreshToken, Session
 from services.auth.domain.subjects import Subject
 from services.auth.ports import AuthParts, AuthTransaction
 from shared.contracts import auth as contract
-from shared.crypto import DataKey, seal, token_hash, unseal
-from shared.kernel.errors import SubjectErased
+from shared.crypto import token_hash
 from shared.kernel.ids import new_id
 
 TOKEN_ISSUER = "pocketid"
 TOKEN_KIND = "at+jwt"
 """``typ`` of our access tokens (RFC 9068)."""
+KEPT = "tokens"
+"""What remembered tokens are bound to, besides their subject."""
 
 
 def new_secret() -> str:
@@ -57,24 +57,10 @@ def issue_tokens(
 
 def seal_tokens(answer: contract.Tokens, parts: AuthParts, tx: AuthTransaction) -> dict[str, Any]:
     """The answer, readable only while the subject's key exists."""
-    plain = answer.model_dump_json().encode()
-    sealed = seal(_key_of(answer.subject_id, parts, tx), plain, _bound_to(answer.subject_id))
-    return {"subject_id": str(answer.subject_id), "sealed": b64encode(sealed).decode()}
+    return UnderSubjectsKey(answer.subject_id, KEPT, parts, tx).close(answer.model_dump_json().encode())
 
 
 def open_tokens(kept: dict[str, Any], parts: AuthParts, tx: AuthTransaction) -> contract.Tokens:
     """The answer that :func:`seal_tokens` kept; raises ``subject_erased`` once the key is gone."""
-    subject_id = UUID(kept["subject_id"])
-    plain = unseal(_key_of(subject_id, parts, tx), b64decode(kept["sealed"]), _bound_to(subject_id))
-    return contract.Tokens.model_validate(json.loads(plain))
-
-
-def _key_of(subject_id: UUID, parts: AuthParts, tx: AuthTransaction) -> DataKey:
-    subject = tx.subject(subject_id)
-    if subject is None or subject.wrapped_key is None:
-        raise SubjectErased("no key")
-    return parts.keyring.unwrap(subject.wrapped_key, subject_id)
-
-
-def _bound_to(subject_id: UUID) -> str:
-    return f"{subject_id}/idempotency/tokens"
+    plain = UnderSubjectsKey(UUID(kept["subject_id"]), KEPT, parts, tx).open(kept)
+    return contract.Tokens.model_validate_json(plain)

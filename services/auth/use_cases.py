@@ -6,12 +6,14 @@ import hmac
 from base64 import b64encode
 from uuid import UUID
 
+from services.auth.answers import remembered
 from services.auth.domain.consents import AgeBand, ConsentKind, Purpose, standing
-from services.auth.domain.sessions import Refresh, judge_refresh
+from services.auth.domain.sessions import Refresh, RefreshToken, Session, judge_refresh
 from services.auth.domain.subjects import Guest, Subject, SubjectState
 from services.auth.fencing import end_one_session, fence
 from services.auth.ledger import age_of, agreed_version, grant_at_start, require
 from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.profiles import record_of
 from services.auth.revocations import revoke_before_the_end, told_providers
 from services.auth.tokens import TOKEN_ISSUER, issue_tokens, new_secret, open_tokens, seal_tokens
 from shared.contracts import auth as contract
@@ -19,8 +21,7 @@ from shared.contracts import retention
 from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.crypto import new_data_key, token_hash
-from shared.kernel.clock import rfc3339
-from shared.kernel.errors import BadRequest, NotFound, SubjectErased, Unauthenticated
+from shared.kernel.errors import BadRequest, IdempotencyConflict, NotFound, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 
 __all__ = ["TOKEN_ISSUER"]
@@ -59,7 +60,10 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
 
 
 def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contract.Tokens:
-    """New tokens for a refresh token. One that was used before ends its session; raises ``unauthenticated`` (or ``subject_erased``)."""
+    """New tokens for a refresh token; called again with its idempotency key, the same ones.
+
+    A token that was used before, without that key, ends its session; raises ``unauthenticated`` (or ``subject_erased``).
+    """
     now = parts.clock()
     with parts.work.begin() as tx:
         token = tx.refresh_token(request.refresh_hash)
@@ -69,12 +73,12 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
             tx.refuse_fenced(session.subject_id)
         judged = judge_refresh(token, session, now)
         if judged is Refresh.ROTATE and token and session:
-            subject = tx.subject(session.subject_id)
-            if subject is None or subject.state is not SubjectState.ACTIVE:
-                raise SubjectErased("no such subject any more")
-            tx.rotate_refresh_token(token.token_hash, now)
-            return issue_tokens(subject, session.session_id, parts, tx)
+            answers = remembered(request, session.subject_id, parts, tx)
+            return answers.once(request, lambda: _rotated(token, session, parts, tx), tx)
         if judged is Refresh.END_FAMILY and session:
+            before = _given_before(request, session.subject_id, parts, tx)
+            if before is not None:
+                return before
             end_one_session(session.subject_id, session.session_id, parts, tx)
     raise Unauthenticated(f"refresh token: {judged}")
 
@@ -82,12 +86,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
 def end_session(request: contract.EndSession, parts: AuthParts) -> Done:
     """Log out one of the subject's sessions. Ending it again is fine; somebody else's is not found."""
     with parts.work.begin() as tx:
-        session = tx.session(request.session_id)
-        if session is None or session.subject_id != request.subject_id:
-            raise NotFound("session")
-        if session.ended_at is None:
-            end_one_session(session.subject_id, session.session_id, parts, tx)
-    return Done()
+        return remembered(request, request.subject_id, parts, tx).once(request, lambda: _ended(request, parts, tx), tx)
 
 
 def subject_key(request: contract.SubjectKey, parts: AuthParts) -> contract.WrappedKey:
@@ -114,17 +113,7 @@ def who_am_i(request: contract.WhoAmI, parts: AuthParts) -> contract.Me:
         subject = tx.subject(request.subject_id)
         if subject is None:
             raise SubjectErased("no such subject")
-        consents = [
-            {"kind": c.kind, "document": c.document, "version": c.version, "action": c.action, "at": rfc3339(c.at)}
-            for c in tx.consents(request.subject_id)
-        ]
-        return contract.Me(
-            subject_id=subject.subject_id,
-            kind=subject.kind,
-            created_at=subject.created_at,
-            consents=consents,
-            age_band=subject.age_band,
-        )
+        return record_of(subject, tx)
 
 
 def token_keys(parts: AuthParts) -> contract.PublicKeys:
@@ -171,6 +160,33 @@ def count_subject(request: contract.CountSubject, parts: AuthParts) -> contract.
     """How much of the subject is left here."""
     with parts.work.begin() as tx:
         return contract.Count(counts=tx.count_subject(request.subject_id))
+
+
+def _rotated(token: RefreshToken, session: Session, parts: AuthParts, tx: AuthTransaction) -> contract.Tokens:
+    subject = tx.subject(session.subject_id)
+    if subject is None or subject.state is not SubjectState.ACTIVE:
+        raise SubjectErased("no such subject any more")
+    tx.rotate_refresh_token(token.token_hash, parts.clock())
+    return issue_tokens(subject, session.session_id, parts, tx)
+
+
+def _given_before(
+    request: contract.RefreshSession, subject_id: UUID, parts: AuthParts, tx: AuthTransaction
+) -> contract.Tokens | None:
+    """What this very call was answered. A key that stands for another call makes a used token no better."""
+    try:
+        return remembered(request, subject_id, parts, tx).recall(request, tx)
+    except IdempotencyConflict:
+        return None
+
+
+def _ended(request: contract.EndSession, parts: AuthParts, tx: AuthTransaction) -> Done:
+    session = tx.session(request.session_id)
+    if session is None or session.subject_id != request.subject_id:
+        raise NotFound("session")
+    if session.ended_at is None:
+        end_one_session(session.subject_id, session.session_id, parts, tx)
+    return Done()
 
 
 def _knows_secret(guest: Guest, secret_hash: str | None) -> bool:

@@ -15,9 +15,9 @@ from services.gateway.access import Access, Caller
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.stream import Hub
-from shared.crypto import unseal
+from shared.crypto import keyed_hash, unseal
 from shared.kernel.errors import BadRequest
-from shared.kernel.settings import GatewaySettings
+from shared.kernel.settings import GatewaySettings, one_key
 from shared.rpc.asking import Asker
 from shared.storage import ObjectStore
 
@@ -82,3 +82,28 @@ def fingerprint(body: Any) -> str:
 GatewayParts = Annotated[Parts, Depends(parts_of)]
 CurrentCaller = Annotated[Caller, Depends(caller_of)]
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
+
+
+async def repeat_of(request: Request, parts: GatewayParts, key: IdempotencyKey) -> dict[str, Any]:
+    """What a call is recognised by when it is made again: its key, and a keyed hash of method, path, query and body.
+
+    Keyed, because a body may be a person's name: what is remembered of it must not be guessed at.
+    """
+    if key is None:
+        return {}
+    where = [request.method, request.url.path, sorted(request.query_params.multi_items())]
+    pepper = one_key(parts.settings.device_pepper)
+    call = json.dumps([where, _content(await request.body())]).encode()
+    return {"idempotency_key": key, "fingerprint": keyed_hash(pepper, "call", call).hex()}
+
+
+def _content(body: bytes) -> Any:
+    """What a body says, however it is spaced and ordered."""
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except ValueError:
+        return body.hex()
+
+
+Repeat = Annotated[dict[str, Any], Depends(repeat_of)]
+"""The fields of a ``RepeatableCall``, to be passed on with it."""

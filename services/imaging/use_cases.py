@@ -16,6 +16,7 @@ from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES, IMAGING_UNLOCKS, MATTE_FREE
 from shared.kernel.errors import NotFound, NotReady
 from shared.kernel.ids import milliseconds_of
+from shared.messaging.repeats import of_subject
 from shared.storage import subject_prefix
 from shared.storage.port import is_export, photo_prefix
 
@@ -100,10 +101,14 @@ def photo_news(request: contract.PhotoNews, parts: ImagingParts) -> contract.New
 
 def delete_photo(request: contract.DeletePhoto, parts: ImagingParts) -> Done:
     """Delete one photo: gone for its owner at once, then its objects, then its rows. A crash between is swept up."""
+    answers = of_subject(request.subject_id)
     with parts.work.begin() as tx:
         tx.refuse_fenced(request.subject_id)
+        if answers.recall(request, tx) is not None:
+            return Done()
         photo = _owned(tx.photo(request.photo_id), request.subject_id)
         _mark_deleted(photo, tx)
+        answers.keep(request, Done(), tx)
     finish_deleting(photo, parts)
     return Done()
 

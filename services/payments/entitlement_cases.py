@@ -15,6 +15,7 @@ from services.payments.ports import PaymentsParts, PaymentsTransaction
 from shared.contracts import payments as contract
 from shared.kernel.errors import BadRequest, Code, Conflict, PocketError
 from shared.kernel.ids import new_id
+from shared.messaging.repeats import of_subject
 
 
 def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contract.UnlockedPhoto:
@@ -24,20 +25,10 @@ def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contrac
     """
     if request.scope not in SCOPES:
         raise BadRequest("scope")
-    now = parts.clock()
     with parts.work.begin() as tx:
         tx.hold_subject(request.subject_id)
         tx.refuse_fenced(request.subject_id)
-        unlocked = rules.scopes_of(tx.unlocks_of(request.subject_id, request.photo_id))
-        if request.scope not in unlocked:
-            refuse_lost(request.photo_id, tx)
-            grant = rules.chosen(tx.grants_of(request.subject_id), request.scope, now)
-            if grant is None:
-                raise PocketError("no credit and no pass", code=Code.NO_CREDIT)
-            tx.save_grant(replace(grant, used=grant.used + 1))
-            unlock = Unlock(new_id(), request.subject_id, request.photo_id, grant.unlocks, now, grant_id=grant.grant_id)
-            unlocked = _unlock(unlock, tx)
-    return contract.UnlockedPhoto(photo_id=request.photo_id, scopes=unlocked)
+        return of_subject(request.subject_id).once(request, lambda: _spent(request, parts.clock(), tx), tx)
 
 
 def refuse_lost(photo_id: UUID, tx: PaymentsTransaction) -> None:
@@ -143,6 +134,19 @@ def lock(unlock: Unlock, now: datetime, tx: PaymentsTransaction) -> None:
             scopes=rules.scopes_of(history),
         )
     )
+
+
+def _spent(request: contract.UnlockPhoto, now: datetime, tx: PaymentsTransaction) -> contract.UnlockedPhoto:
+    unlocked = rules.scopes_of(tx.unlocks_of(request.subject_id, request.photo_id))
+    if request.scope not in unlocked:
+        refuse_lost(request.photo_id, tx)
+        grant = rules.chosen(tx.grants_of(request.subject_id), request.scope, now)
+        if grant is None:
+            raise PocketError("no credit and no pass", code=Code.NO_CREDIT)
+        tx.save_grant(replace(grant, used=grant.used + 1))
+        unlock = Unlock(new_id(), request.subject_id, request.photo_id, grant.unlocks, now, grant_id=grant.grant_id)
+        unlocked = _unlock(unlock, tx)
+    return contract.UnlockedPhoto(photo_id=request.photo_id, scopes=unlocked)
 
 
 def _unlock(unlock: Unlock, tx: PaymentsTransaction) -> list[str]:

@@ -24,7 +24,7 @@ from shared.contracts.retention import PurgeReason
 from shared.crypto.signing import unverified
 from shared.kernel import log
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import BadRequest, NotFound, TimedOut, Unavailable
+from shared.kernel.errors import BadRequest, IdempotencyConflict, NotFound, TimedOut, Unavailable
 from shared.kernel.ids import new_id
 from shared.telemetry import metrics
 
@@ -59,6 +59,7 @@ def open_purge(request: contract.OpenPurge, parts: RetentionParts) -> contract.P
         reason = PurgeReason(request.reason)
         ask = Ask(request.subject_id, reason, request.idempotency_key, request.purge_id, request.heir_id)
         purge = _open(ask, parts, tx)
+    _refuse_other_call(purge, request.idempotency_key, request.reason)
     return _opened(purge, parts)
 
 
@@ -68,6 +69,7 @@ def find_purge(request: contract.FindPurge, parts: RetentionParts) -> contract.P
         purge = tx.purge_of_tombstone(tx.tombstone_of(request.subject_id))
     if purge is None or purge.opened_with != request.idempotency_key:
         raise NotFound("purge")
+    _refuse_other_call(purge, request.idempotency_key, request.reason)
     return _opened(purge, parts)
 
 
@@ -213,6 +215,12 @@ def _open(ask: Ask, parts: RetentionParts, tx: RetentionTransaction) -> Purge:
     tx.publish(_requested(purge, ask.subject_id))
     metrics.PURGES_STARTED.labels(ask.reason).inc()
     return purge
+
+
+def _refuse_other_call(purge: Purge, key: str | None, reason: str | None) -> None:
+    """A key that opened the purge stands for the call that opened it: wiping a stash is not leaving for good."""
+    if key is not None and purge.opened_with == key and reason not in (None, purge.reason):
+        raise IdempotencyConflict("this key opened the purge for another reason")
 
 
 def _requested(purge: Purge, subject_id: UUID) -> contract.PurgeRequested:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.auth import Tokens
-from shared.contracts.base import Answer, Call, Done
+from shared.contracts.auth import Me, Tokens
+from shared.contracts.base import Answer, Call, Done, RepeatableCall
 
 PROOF = "login proof"
 """Purpose under which a login proof is sealed on its way to auth."""
@@ -38,7 +38,7 @@ class LoginBegun(Answer):
     expires_in: int
 
 
-class BeginLogin(Call[LoginBegun]):
+class BeginLogin(RepeatableCall[LoginBegun]):
     """Begin a login: state, nonce and verifier are made here and used once."""
 
     service: ClassVar[str] = "auth"
@@ -112,7 +112,7 @@ class Identities(Call[IdentityList]):
     subject_id: UUID
 
 
-class LinkIdentity(Call[IdentityList]):
+class LinkIdentity(RepeatableCall[IdentityList]):
     """Link one more login. Somebody else's is refused."""
 
     service: ClassVar[str] = "auth"
@@ -124,7 +124,7 @@ class LinkIdentity(Call[IdentityList]):
     sealed_proof: str
 
 
-class UnlinkIdentity(Call[Done]):
+class UnlinkIdentity(RepeatableCall[Done]):
     """Unlink a login, never the last one; the provider is told."""
 
     service: ClassVar[str] = "auth"
@@ -171,12 +171,18 @@ class Profile(Call[ProfileState]):
     subject_id: UUID
 
 
-class ChangeProfile(Call[ProfileState]):
+class ProfileChanged(ProfileState):
+    """The profile after a change, and the record that goes with it."""
+
+    me: Me
+
+
+class ChangeProfile(RepeatableCall[ProfileChanged]):
     """Change a profile; what is None stays. Who declared to be under 14 cannot take that back alone."""
 
     service: ClassVar[str] = "auth"
     method: ClassVar[str] = "change_profile"
-    answer: ClassVar[type[Answer]] = ProfileState
+    answer: ClassVar[type[Answer]] = ProfileChanged
     subject_id: UUID
     sealed_profile: str | None = None
     age_band: str | None = None
@@ -212,7 +218,7 @@ class EndedSessions(Answer):
     session_ids: list[UUID]
 
 
-class EndSessions(Call[EndedSessions]):
+class EndSessions(RepeatableCall[EndedSessions]):
     """End all sessions of the subject, but for the one that is kept (if any)."""
 
     service: ClassVar[str] = "auth"

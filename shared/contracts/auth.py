@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.contracts.base import Answer, Call, Done, Event
+from shared.contracts.base import Answer, Call, Done, Event, RepeatableCall
 from shared.contracts.disclosure_codes import Ground, Told
 
 # ---- events
@@ -112,8 +112,9 @@ class AdmitGuest(Call[Tokens]):
     fingerprint: str = ""
 
 
-class RefreshSession(Call[Tokens]):
-    """Exchange a refresh token (its hash) for new tokens."""
+class RefreshSession(RepeatableCall[Tokens]):
+    """Exchange a refresh token (its hash) for new tokens. Its idempotency key must be random: it is what tells the
+    one who lost the answer from a thief of the old token."""
 
     service: ClassVar[str] = "auth"
     method: ClassVar[str] = "refresh_session"
@@ -121,7 +122,7 @@ class RefreshSession(Call[Tokens]):
     refresh_hash: str
 
 
-class EndSession(Call[Done]):
+class EndSession(RepeatableCall[Done]):
     """Log out: one session of the subject ends; another subject's session is not found."""
 
     service: ClassVar[str] = "auth"

@@ -73,6 +73,13 @@ class Call(BaseModel, Generic[A]):
     answer: ClassVar[type[BaseModel]]
 
 
+class RepeatableCall(Call[A]):
+    """A call that can be made again with its idempotency key; ``fingerprint`` is what tells it from another call."""
+
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+
+
 class Answer(BaseModel):
     """The root of every call's answer."""
 

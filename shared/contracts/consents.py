@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.contracts.accounts import IdentityList, ProfileState, SessionList
 from shared.contracts.auth import Me
-from shared.contracts.base import Answer, Call
+from shared.contracts.base import Answer, Call, RepeatableCall
 from shared.contracts.feedback import TicketKey, TicketKeys
 
 # ---- consents and guardians
@@ -40,7 +40,7 @@ class Consents(Call[ConsentLedger]):
     subject_id: UUID
 
 
-class RecordConsent(Call[ConsentLedger]):
+class RecordConsent(RepeatableCall[ConsentLedger]):
     """Grant or withdraw; the ledger is only ever added to."""
 
     service: ClassVar[str] = "auth"
@@ -61,7 +61,7 @@ class GuardianLink(Answer):
     expires_at: datetime
 
 
-class AskGuardian(Call[GuardianLink]):
+class AskGuardian(RepeatableCall[GuardianLink]):
     """A child asks for a guardian's consent."""
 
     service: ClassVar[str] = "auth"
@@ -94,7 +94,7 @@ class Guardianships(Call[GuardianshipList]):
     subject_id: UUID
 
 
-class AnswerGuardian(Call[GuardianshipState]):
+class AnswerGuardian(RepeatableCall[GuardianshipState]):
     """An adult's account grants by a child's link, or withdraws what it granted."""
 
     service: ClassVar[str] = "auth"

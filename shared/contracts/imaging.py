@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.contracts.auth import Count, SubjectPage
-from shared.contracts.base import Answer, Call, Command, Done, Event
+from shared.contracts.base import Answer, Call, Command, Done, Event, RepeatableCall
 
 # ---- events
 
@@ -138,7 +138,7 @@ class ListPhotos(Call[PhotoPage]):
     cursor: UUID | None = None
 
 
-class DeletePhoto(Call[Done]):
+class DeletePhoto(RepeatableCall[Done]):
     """Delete one photo with its cutout and renders."""
 
     service: ClassVar[str] = "imaging"

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.auth import Count, SubjectPage
-from shared.contracts.base import Answer, Call, Event
+from shared.contracts.base import Answer, Call, Event, RepeatableCall
 from shared.contracts.disclosure_codes import Ground, Told
 
 Channel = Literal["app", "wap", "page", "qr"]
@@ -231,7 +231,7 @@ class UnlockedPhoto(Answer):
     scopes: list[str]
 
 
-class UnlockPhoto(Call[UnlockedPhoto]):
+class UnlockPhoto(RepeatableCall[UnlockedPhoto]):
     """Unlock a photo by a pass, or else by spending a credit. Unlocked already: nothing is spent."""
 
     service: ClassVar[str] = "payments"

@@ -107,6 +107,8 @@ class FindPurge(Call[PurgeOpened]):
     answer: ClassVar[type[Answer]] = PurgeOpened
     subject_id: UUID
     idempotency_key: str
+    reason: str | None = None
+    """The call's; a key that opened a purge for another reason conflicts."""
 
 
 class PurgeState(Answer):

@@ -115,7 +115,7 @@ UNWRAPPERS = {
     "services/gateway/keys.py": "asks auth, with a purpose",
     "services/imaging/adapters/keys.py": "asks auth, with the one purpose of workers",
     "services/auth/sealed.py": "auth's own rows: names and tokens of providers, labels",
-    "services/auth/tokens.py": "auth's own rows: the answer that an idempotency key gets again",
+    "services/auth/answers.py": "auth's own rows: the answers that idempotency keys get again",
     "services/auth/profiles.py": "operators wrap keys anew; nothing is read",
     "services/gateway/routes/rights.py": "a ticket's own key, for whoever holds the ticket",
 }
@@ -123,6 +123,7 @@ UNWRAPPERS = {
 
 OPENERS = {
     "services/gateway/keys.py": "a ticket without a login: its own key, for whoever holds the ticket",
+    "services/auth/answers.py": "what somebody who began a login was answered, when the call is repeated with its key",
     "services/auth/rights.py": "one ticket's own key, handed to one command of an operator, and logged; or sealed anew",
     "services/auth/proofs.py": "a login attempt's nonce and verifier",
     "services/auth/profiles.py": "operators seal providers' tokens anew; nothing is read",

@@ -59,7 +59,7 @@ class Dealings(Deeds):
         if person.photos:
             photo_id = self.die.choice(person.photos)
             gateway.line.ask(imaging.GetPhoto(subject_id=me.subject_id, photo_id=photo_id))
-            gateway.line.ask(payments.UnlockPhoto(subject_id=me.subject_id, photo_id=photo_id))
+            self.told(gateway, payments.UnlockPhoto(subject_id=me.subject_id, photo_id=photo_id))
 
     def refund(self, person: Person, gateway: Gateway) -> None:
         """By its owner, or by an operator."""
@@ -81,10 +81,11 @@ class Dealings(Deeds):
         me = self._mine(person, gateway)
         kind, name = self.die.choice((("document", "privacy"), ("document", "privacy"), ("permission", "camera")))
         action = self.die.choice(("withdraw", "grant", "grant"))
-        gateway.line.ask(
+        self.told(
+            gateway,
             consents.RecordConsent(
                 subject_id=me.subject_id, kind=kind, name=name, version=self.versions[-1], action=action
-            )
+            ),
         )
 
     def guard(self, person: Person, gateway: Gateway) -> None:
@@ -94,25 +95,25 @@ class Dealings(Deeds):
             return
         if person is kid:
             me = self._mine(kid, gateway)
-            kid.links.append(gateway.line.ask(consents.AskGuardian(subject_id=me.subject_id)).link_token)
+            kid.links.append(self.told(gateway, consents.AskGuardian(subject_id=me.subject_id)).link_token)
             return
         me = self._mine(adult, gateway)
         if kid.links and self.die.random() < 0.7:
             call = consents.AnswerGuardian(subject_id=me.subject_id, action="grant", link_token=kid.links[-1])
-            gateway.line.ask(call)
+            self.told(gateway, call)
             return
         held = gateway.line.ask(consents.Guardianships(subject_id=me.subject_id)).items
         if held:
             chosen = self.die.choice(held).guardianship_id
-            gateway.line.ask(
-                consents.AnswerGuardian(subject_id=me.subject_id, action="withdraw", guardianship_id=chosen)
+            self.told(
+                gateway, consents.AnswerGuardian(subject_id=me.subject_id, action="withdraw", guardianship_id=chosen)
             )
 
     def profile(self, person: Person, gateway: Gateway) -> None:
         me = self._mine(person, gateway)
         key = gateway.key_of(me.subject_id, "keep_profile")
         sealed = b64encode(seal(key, f"nick {MARK}".encode(), f"{me.subject_id}/profile")).decode()
-        gateway.line.ask(accounts.ChangeProfile(subject_id=me.subject_id, sealed_profile=sealed))
+        self.told(gateway, accounts.ChangeProfile(subject_id=me.subject_id, sealed_profile=sealed))
 
     def publish_policy(self, person: Person, gateway: Gateway) -> None:
         """A new version; it takes effect in seven days."""

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts import accounts, auth, imaging
+from shared.contracts.base import RepeatableCall
 from shared.crypto import token_hash
-from shared.kernel.errors import PocketError
+from shared.kernel.errors import PocketError, TimedOut, Unavailable
 from shared.kernel.ids import new_id
 from tests.simulation.constants import MARK
 from tests.simulation.gateway import Gateway
@@ -100,7 +101,7 @@ class Deeds:
         """New tokens."""
         assert person.me is not None
         old = person.me.refresh_token
-        tokens = gateway.line.ask(auth.RefreshSession(refresh_hash=token_hash(old)))
+        tokens = self.told(gateway, auth.RefreshSession(refresh_hash=token_hash(old)))
         person.spent.append(old)
         person.me = tokens
 
@@ -118,9 +119,9 @@ class Deeds:
         """Here, or everywhere."""
         me = self._mine(person, gateway)
         if self.die.random() < 0.5:
-            gateway.line.ask(auth.EndSession(subject_id=me.subject_id, session_id=me.session_id))
+            self.told(gateway, auth.EndSession(subject_id=me.subject_id, session_id=me.session_id))
         else:
-            gateway.line.ask(accounts.EndSessions(subject_id=me.subject_id))
+            self.told(gateway, accounts.EndSessions(subject_id=me.subject_id))
 
     def link(self, person: Person, gateway: Gateway) -> None:
         """One more login, sometimes somebody else's."""
@@ -128,15 +129,15 @@ class Deeds:
         provider = self.world.providers[self.die.choice(("wechat", "apple"))]
         who = self.die.choice([person.name, person.name, "bo"])
         proof = gateway.keys.seal_for(accounts.PROOF, {"code": provider.code_for(f"{who} {MARK}")})
-        gateway.line.ask(
-            accounts.LinkIdentity(subject_id=me.subject_id, provider=provider.name, platform="ios", sealed_proof=proof)
+        self.told(
+            gateway,
+            accounts.LinkIdentity(subject_id=me.subject_id, provider=provider.name, platform="ios", sealed_proof=proof),
         )
 
     def unlink(self, person: Person, gateway: Gateway) -> None:
         me = self._mine(person, gateway)
-        gateway.line.ask(
-            accounts.UnlinkIdentity(subject_id=me.subject_id, provider=self.die.choice(("wechat", "apple")))
-        )
+        provider = self.die.choice(("wechat", "apple"))
+        self.told(gateway, accounts.UnlinkIdentity(subject_id=me.subject_id, provider=provider))
 
     def provider_push(self, person: Person, gateway: Gateway) -> None:
         """A provider says that a login ended there; or somebody says that it said so."""
@@ -199,7 +200,21 @@ class Deeds:
         if person.photos:
             photo_id = self.die.choice(person.photos)
             self.world.laws.excused.add(photo_id)
-            gateway.line.ask(imaging.DeletePhoto(subject_id=me.subject_id, photo_id=photo_id))
+            self.told(gateway, imaging.DeletePhoto(subject_id=me.subject_id, photo_id=photo_id))
+
+    def told(self, gateway: Gateway, call: RepeatableCall[Any]) -> Any:
+        """The answer to a call; made again with its key when it was lost, or for nothing: the same answer."""
+        key = str(new_id()) if self.die.random() < 0.4 else None
+        call = call.model_copy(update={"idempotency_key": key})
+        try:
+            answer = gateway.line.ask(call)
+        except (TimedOut, Unavailable):
+            if key is None:
+                raise
+            answer = gateway.line.ask(call)
+        if key and self.die.random() < 0.4 and gateway.line.ask(call) != answer:
+            self.world.laws.broken("2 each effect once", f"one key, two answers of {call.method}")
+        return answer
 
     def _mine(self, person: Person, gateway: Gateway) -> auth.Tokens:
         """Who the caller is, if the gateway lets the token in."""

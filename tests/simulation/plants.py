@@ -37,6 +37,11 @@ def _no_inbox() -> AbstractContextManager[Any]:
     return patch.object(MemoryTransaction, "first_time", lambda self, consumer, message_id: True)
 
 
+def _answers_forgotten() -> AbstractContextManager[Any]:
+    """A call that comes again with its key is a new call."""
+    return patch.object(MemoryTransaction, "remember", lambda *_: None)
+
+
 def _written_before_registered() -> AbstractContextManager[Any]:
     """The gateway stores the bytes, then has them registered."""
 
@@ -171,6 +176,7 @@ def _names_in_messages() -> AbstractContextManager[Any]:
 PLANTS: dict[str, Plant] = {
     "fence check removed": _no_fence_check,
     "inbox removed": _no_inbox,
+    "answers forgotten": _answers_forgotten,
     "written before registered": _written_before_registered,
     "cutout never registered": _cutout_never_registered,
     "key kept past a fence": _key_kept_past_a_fence,

@@ -14,6 +14,7 @@ MOST = 300
 EXPECTED = {
     "fence check removed": "law 3",
     "inbox removed": "law 2",
+    "answers forgotten": "law 2",
     "written before registered": "law 4",
     "cutout never registered": "law 4",
     "key kept past a fence": "law 3",

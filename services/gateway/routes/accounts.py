@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from services.gateway.access import Caller
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, fingerprint
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
 from services.gateway.routes.guests import TokensAnswer
 from shared.contracts import accounts, auth, retention
 from shared.contracts.auth import Purpose
@@ -116,10 +116,13 @@ class SessionItems(BaseModel):
 
 
 @router.post("/login-attempts", status_code=201)
-async def begin_login(body: LoginRequest, request: Request, parts: GatewayParts) -> LoginAnswer:
-    """State, nonce and PKCE for one login, bound to it on the server and used once."""
+async def begin_login(body: LoginRequest, request: Request, parts: GatewayParts, repeat: Repeat) -> LoginAnswer:
+    """State, nonce and PKCE for one login, bound to it on the server and used once.
+
+    Nobody is known yet, so an `Idempotency-Key` must be one that nobody else has: random, 16 characters at least.
+    """
     _limit(request, parts)
-    answer = await parts.asker.ask(accounts.BeginLogin(**body.model_dump()), timeout=LOGIN_SECONDS)
+    answer = await parts.asker.ask(accounts.BeginLogin(**body.model_dump(), **repeat), timeout=LOGIN_SECONDS)
     return LoginAnswer(**answer.model_dump())
 
 
@@ -165,18 +168,20 @@ async def list_sessions(caller: CurrentCaller, parts: GatewayParts) -> SessionIt
 
 
 @router.delete("/me/sessions", status_code=204)
-async def end_all_sessions(caller: CurrentCaller, parts: GatewayParts, keep_current: bool = False) -> None:
-    """Log out everywhere, or everywhere else."""
+async def end_all_sessions(
+    caller: CurrentCaller, parts: GatewayParts, repeat: Repeat, keep_current: bool = False
+) -> None:
+    """Log out everywhere, or everywhere else. Everywhere: made again, the call is refused (401) like any other."""
     keep = caller.session_id if keep_current else None
-    ended = await parts.asker.ask(accounts.EndSessions(subject_id=caller.subject_id, keep=keep))
+    ended = await parts.asker.ask(accounts.EndSessions(subject_id=caller.subject_id, keep=keep, **repeat))
     for session_id in ended.session_ids:
         parts.access.deny(session_id)
 
 
 @router.delete("/me/sessions/{session_id}", status_code=204)
-async def end_session(session_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> None:
+async def end_session(session_id: UUID, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> None:
     """Log out one device: its tokens are refused from now on."""
-    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=session_id))
+    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=session_id, **repeat))
     parts.access.deny(session_id)
 
 
@@ -187,7 +192,9 @@ async def list_identities(caller: CurrentCaller, parts: GatewayParts) -> Identit
 
 
 @router.post("/me/identities", status_code=201)
-async def link_identity(body: Proof, request: Request, caller: CurrentCaller, parts: GatewayParts) -> IdentityItems:
+async def link_identity(
+    body: Proof, request: Request, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat
+) -> IdentityItems:
     """Link one more login. One that belongs to another account is refused (409 `identity_taken`)."""
     _limit(request, parts)
     linked = await parts.asker.ask(
@@ -196,6 +203,7 @@ async def link_identity(body: Proof, request: Request, caller: CurrentCaller, pa
             provider=body.provider,
             platform=body.platform,
             sealed_proof=parts.keys.seal_for(accounts.PROOF, body.model_dump(mode="json")),
+            **repeat,
         ),
         timeout=LOGIN_SECONDS,
     )
@@ -203,9 +211,9 @@ async def link_identity(body: Proof, request: Request, caller: CurrentCaller, pa
 
 
 @router.delete("/me/identities/{provider}", status_code=204)
-async def unlink_identity(provider: str, caller: CurrentCaller, parts: GatewayParts) -> None:
+async def unlink_identity(provider: str, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> None:
     """Unlink a login, and have its provider told. Never the last one (409 `last_identity`)."""
-    await parts.asker.ask(accounts.UnlinkIdentity(subject_id=caller.subject_id, provider=provider[:40]))
+    await parts.asker.ask(accounts.UnlinkIdentity(subject_id=caller.subject_id, provider=provider[:40], **repeat))
 
 
 @router.api_route("/providers/{provider}/notices", methods=["GET", "POST"], include_in_schema=False)

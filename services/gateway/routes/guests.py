@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Repeat, fingerprint
 from shared.contracts import auth
 from shared.crypto import device_hash, token_hash
 from shared.kernel.settings import one_key
@@ -60,7 +60,10 @@ class TokensAnswer(BaseModel):
 async def start_guest(
     body: GuestRequest, request: Request, response: Response, parts: GatewayParts, key: IdempotencyKey
 ) -> TokensAnswer:
-    """Start as a guest, or resume with the guest secret (200). Without the secret the old stash is purged."""
+    """Start as a guest, or resume with the guest secret (200). Without the secret the old stash is purged.
+
+    An `Idempotency-Key` counts per device: another device may use the same one.
+    """
     hashed = device_hash(one_key(parts.settings.device_pepper), body.device_id)
     address = request.client.host if request.client else "unknown"
     parts.limits.use(f"address:{address}", parts.settings.rate_guests_per_address)
@@ -80,16 +83,23 @@ async def start_guest(
 
 
 @router.post("/sessions/refresh")
-async def refresh(body: RefreshRequest, parts: GatewayParts) -> TokensAnswer:
-    """Exchange a refresh token for new tokens. Used twice, it ends its whole family."""
-    answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token)))
+async def refresh(body: RefreshRequest, parts: GatewayParts, repeat: Repeat) -> TokensAnswer:
+    """Exchange a refresh token for new tokens. Used twice, it ends its whole family.
+
+    The same call with the same `Idempotency-Key` gets the same tokens for a day, in case the answer was lost: send a
+    random key with each exchange. The same token without its key, or with another one, is a token used twice.
+    """
+    answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token), **repeat))
     return _shown(answer, secret=None)
 
 
 @router.delete("/sessions/current", status_code=204)
-async def log_out(caller: CurrentCaller, parts: GatewayParts) -> None:
-    """End this session: its tokens are refused from now on."""
-    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id))
+async def log_out(caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> None:
+    """End this session: its tokens are refused from now on.
+
+    Also for this call made again, with or without its `Idempotency-Key`: 401 then says that the session has ended.
+    """
+    await parts.asker.ask(auth.EndSession(subject_id=caller.subject_id, session_id=caller.session_id, **repeat))
     parts.access.deny(caller.session_id)
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
 from services.gateway.access import Caller
-from services.gateway.parts import CurrentCaller, GatewayParts, Parts
+from services.gateway.parts import CurrentCaller, GatewayParts, Parts, Repeat
 from services.gateway.routes.accounts import Age, sealed_text
 from shared.contracts import accounts, auth, consents
 from shared.crypto import unseal
@@ -127,17 +127,17 @@ async def me(caller: CurrentCaller, parts: GatewayParts) -> MeAnswer:
 
 
 @router.patch("")
-async def change_me(body: MeChange, caller: CurrentCaller, parts: GatewayParts) -> MeAnswer:
+async def change_me(body: MeChange, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> MeAnswer:
     """Change nickname or declared age. Who declared to be under 14 cannot take that back alone (409)."""
     sealed = None
     if body.nickname is not None:
         bound = f"{caller.subject_id}/profile"
         sealed = await sealed_text({"nickname": body.nickname}, bound, "keep_profile", caller, parts)
-    await parts.asker.ask(
-        accounts.ChangeProfile(subject_id=caller.subject_id, sealed_profile=sealed, age_band=body.age_band)
+    changed = await parts.asker.ask(
+        accounts.ChangeProfile(subject_id=caller.subject_id, sealed_profile=sealed, age_band=body.age_band, **repeat)
     )
     parts.keys.cache.forget(caller.subject_id)
-    return await me(caller, parts)
+    return MeAnswer(**changed.me.model_dump(), nickname=await _nickname(changed, caller, parts))
 
 
 @router.get("/consents")
@@ -148,12 +148,14 @@ async def list_consents(caller: CurrentCaller, parts: GatewayParts) -> ConsentIt
 
 
 @router.post("/consents", status_code=201)
-async def record_consent(body: ConsentRequest, caller: CurrentCaller, parts: GatewayParts) -> ConsentItems:
+async def record_consent(
+    body: ConsentRequest, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat
+) -> ConsentItems:
     """Grant or withdraw. Withdrawing the privacy policy stops all processing and deletes the photos (a guest: everything)."""
     kind, name = body.thing
     ledger = await parts.asker.ask(
         consents.RecordConsent(
-            subject_id=caller.subject_id, kind=kind, name=name, version=body.version, action=body.action
+            subject_id=caller.subject_id, kind=kind, name=name, version=body.version, action=body.action, **repeat
         )
     )
     parts.keys.cache.forget(caller.subject_id)
@@ -161,9 +163,9 @@ async def record_consent(body: ConsentRequest, caller: CurrentCaller, parts: Gat
 
 
 @router.post("/guardian-requests", status_code=201)
-async def ask_guardian(caller: CurrentCaller, parts: GatewayParts) -> GuardianLinkAnswer:
+async def ask_guardian(caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> GuardianLinkAnswer:
     """A child asks for its guardian's consent: pass the link on."""
-    answer = await parts.asker.ask(consents.AskGuardian(subject_id=caller.subject_id))
+    answer = await parts.asker.ask(consents.AskGuardian(subject_id=caller.subject_id, **repeat))
     return GuardianLinkAnswer(**answer.model_dump())
 
 
@@ -175,9 +177,12 @@ async def list_guardianships(caller: CurrentCaller, parts: GatewayParts) -> Guar
 
 
 @router.post("/guardian-consents", status_code=201)
-async def answer_guardian(body: GuardianRequest, caller: CurrentCaller, parts: GatewayParts) -> GuardianshipAnswer:
+async def answer_guardian(
+    body: GuardianRequest, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat
+) -> GuardianshipAnswer:
     """A guardian (an account that declared to be an adult) grants by a link, or withdraws: then the child's photos go."""
-    state = await parts.asker.ask(consents.AnswerGuardian(subject_id=caller.subject_id, **body.model_dump()))
+    asked = consents.AnswerGuardian(subject_id=caller.subject_id, **body.model_dump(), **repeat)
+    state = await parts.asker.ask(asked)
     return GuardianshipAnswer(**state.model_dump())
 
 

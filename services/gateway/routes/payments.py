@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
 from services.gateway.access import Caller
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, fingerprint
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
 from services.gateway.problems import language_of
 from shared.contracts import imaging, payments
 from shared.crypto import seal
@@ -226,12 +226,13 @@ async def refund(
 
 @router.post("/photos/{photo_id}/unlock")
 async def unlock(
-    photo_id: UUID, caller: CurrentCaller, parts: GatewayParts, body: UnlockRequest | None = None
+    photo_id: UUID, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat, body: UnlockRequest | None = None
 ) -> UnlockAnswer:
     """Unlock a photo by a pass or a credit; again is fine, nothing is spent twice. 402 `no_credit` when there is none."""
     await _refuse_unusable(photo_id, caller, parts)
     scope = (body or UnlockRequest(scope="photo")).scope
-    answer = await parts.asker.ask(payments.UnlockPhoto(subject_id=caller.subject_id, photo_id=photo_id, scope=scope))
+    wanted = payments.UnlockPhoto(subject_id=caller.subject_id, photo_id=photo_id, scope=scope, **repeat)
+    answer = await parts.asker.ask(wanted)
     return UnlockAnswer(photo_id=photo_id, unlocked=answer.scopes)
 
 

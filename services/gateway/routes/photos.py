@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from services.gateway.access import Caller
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat
 from services.gateway.problems import language_of
 from services.gateway.uploads import SealedFile, Upload, receive
 from shared.contracts import imaging
@@ -135,9 +135,10 @@ async def get_photo(photo_id: UUID, request: Request, caller: CurrentCaller, par
 
 
 @router.delete("/{photo_id}", status_code=204)
-async def delete_photo(photo_id: UUID, caller: CurrentCaller, parts: GatewayParts) -> None:
+async def delete_photo(photo_id: UUID, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat) -> None:
     """Delete one photo with its cutout and all its renders."""
-    await parts.asker.ask(imaging.DeletePhoto(subject_id=caller.subject_id, photo_id=photo_id), timeout=20)
+    doomed = imaging.DeletePhoto(subject_id=caller.subject_id, photo_id=photo_id, **repeat)
+    await parts.asker.ask(doomed, timeout=20)
 
 
 async def _store(received: Upload, bound_to: str, wanted_key: str, caller: Caller, parts: Parts) -> None:

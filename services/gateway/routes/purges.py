@@ -14,7 +14,7 @@ from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
 from shared.contracts import auth, retention
 from shared.kernel import log
-from shared.kernel.errors import Conflict, PocketError, SubjectErased
+from shared.kernel.errors import Conflict, IdempotencyConflict, PocketError, SubjectErased
 
 router = APIRouter(tags=["deletion"])
 logger = log.get_logger("purges")
@@ -124,7 +124,7 @@ async def _end(
 ) -> tuple[PurgeStarted, UUID]:
     caller = await parts.access.caller(authorization, even_fenced=key is not None)
     if parts.access.is_denied(caller.subject_id):
-        repeated = await _repeated(caller.subject_id, key or "", request, parts)
+        repeated = await _repeated(caller.subject_id, reason, key or "", request, parts)
         return repeated, repeated.purge_id
     if reason == "stash_wiped" and caller.kind != "guest":
         raise Conflict("an account has no stash: delete single photos, or the account")
@@ -145,9 +145,11 @@ async def _fence_now(subject_id: UUID, purge_id: UUID, parts: Parts) -> None:
         logger.warning("fence left to the event", purge_id=purge_id, code=error.actual_code, detail=error.detail)
 
 
-async def _repeated(subject_id: UUID, key: str, request: Request, parts: Parts) -> PurgeStarted:
+async def _repeated(subject_id: UUID, reason: str, key: str, request: Request, parts: Parts) -> PurgeStarted:
     try:
-        found = await parts.asker.ask(retention.FindPurge(subject_id=subject_id, idempotency_key=key))
+        found = await parts.asker.ask(retention.FindPurge(subject_id=subject_id, idempotency_key=key, reason=reason))
+    except IdempotencyConflict:
+        raise
     except PocketError as error:
         raise SubjectErased("not the call that wiped it") from error
     return _started(found, request)

@@ -10,7 +10,7 @@ from services.retention import use_cases
 from services.retention.domain.certificates import CERTIFICATE_KIND
 from shared.contracts import auth, imaging, retention
 from shared.crypto.signing import BadSignature, Signer, public_keys, verify
-from shared.kernel.errors import BadRequest, NotFound, Unavailable
+from shared.kernel.errors import BadRequest, IdempotencyConflict, NotFound, Unavailable
 from shared.kernel.ids import new_id
 from shared.testing.faults import Killed
 from tests.unit.worlds import OTHER_DEVICE, RetentionWorld, World, secret_bytes
@@ -67,6 +67,19 @@ def test_the_call_that_wiped_the_stash_is_answered_again_by_its_key_and_by_no_ot
     for stranger, key in ((subject, "other"), (new_id(), "k")):
         with pytest.raises(NotFound):
             use_cases.find_purge(retention.FindPurge(subject_id=stranger, idempotency_key=key), world.parts)
+
+
+def test_a_key_that_wiped_a_stash_does_not_leave_for_good(world: RetentionWorld) -> None:
+    """Asked of a gateway that has heard of the fence, or of one that has not: a conflict, and the one purge as it was."""
+    subject = new_id()
+    opened = world.open(subject, key="k")
+    ask = {"subject_id": subject, "idempotency_key": "k", "reason": "account_deleted"}
+    with pytest.raises(IdempotencyConflict):
+        use_cases.open_purge(retention.OpenPurge(**ask), world.parts)  # type: ignore[arg-type]
+    with pytest.raises(IdempotencyConflict):
+        use_cases.find_purge(retention.FindPurge(**ask), world.parts)  # type: ignore[arg-type]
+    assert world.open(subject, key="k") == opened
+    assert len(world.said(retention.PurgeRequested)) == 1
 
 
 def test_a_reason_that_is_not_on_the_list_is_a_bad_request(world: RetentionWorld) -> None:
