@@ -20,7 +20,7 @@ from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.crypto import new_data_key, token_hash
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import BadRequest, NotFound, SubjectErased, Unauthenticated
+from shared.kernel.errors import BadRequest, Code, NotFound, PocketError, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 
 __all__ = ["TOKEN_ISSUER"]
@@ -59,7 +59,11 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
 
 
 def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contract.Tokens:
-    """New tokens for a refresh token. One that was used before ends its session; raises ``unauthenticated`` (or ``subject_erased``)."""
+    """New tokens for a refresh token. One that was used before ends its session.
+
+    Raises ``session_revoked`` for a token whose session has ended (by this very call, too), ``subject_erased`` while the
+    subject is being erased, and ``unauthenticated`` for one that we do not know or that expired.
+    """
     now = parts.clock()
     with parts.work.begin() as tx:
         token = tx.refresh_token(request.refresh_hash)
@@ -76,6 +80,8 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
             return issue_tokens(subject, session.session_id, parts, tx)
         if judged is Refresh.END_FAMILY and session:
             end_one_session(session.subject_id, session.session_id, parts, tx)
+    if judged in (Refresh.ENDED, Refresh.END_FAMILY):
+        raise PocketError(f"refresh token: {judged}", code=Code.SESSION_REVOKED)
     raise Unauthenticated(f"refresh token: {judged}")
 
 

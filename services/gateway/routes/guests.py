@@ -81,7 +81,10 @@ async def start_guest(
 
 @router.post("/sessions/refresh")
 async def refresh(body: RefreshRequest, parts: GatewayParts) -> TokensAnswer:
-    """Exchange a refresh token for new tokens. Used twice, it ends its whole family."""
+    """Exchange a refresh token for new tokens. Used twice, it ends its whole family.
+
+    401 `session_revoked` when its session has ended, `subject_erased` while its subject is being erased, else `unauthenticated`.
+    """
     answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token)))
     return _shown(answer, secret=None)
 
