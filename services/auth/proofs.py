@@ -14,7 +14,7 @@ from services.auth.providers.port import LoginAttempt, LoginProof, LoginProvider
 from services.auth.sealed import ATTEMPT, platform_of
 from shared.contracts import accounts as contract
 from shared.crypto import token_hash
-from shared.kernel.errors import Code, LoginFailed
+from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.ids import new_id, parse_id
 from shared.kernel.personal import Secret
 
@@ -23,7 +23,7 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
     """State, nonce and PKCE verifier for one login; what the app needs to go to the provider with."""
     provider = provider_of(request.provider, parts)
     platform = platform_of(request.platform)
-    parts.redirects.check(request.redirect_uri)
+    parts.redirects.check(request.redirect_uri, platform)
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
@@ -59,14 +59,16 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
     The attempt is spent by it, unless the provider was never asked; a nonce that proved somebody proves nobody again.
     """
     provider = provider_of(provider_name, parts)
+    _require_attempt(platform, handed)
     attempt = _taken(provider, handed, parts) if handed.get("attempt_id") else None
     bound = _bound_by(attempt, handed, parts) if attempt else {}
     nonce = bound.get("nonce") or handed.get("nonce")
     redirect_uri = bound.get("redirect_uri") or handed.get("redirect_uri")
-    parts.redirects.check(redirect_uri)
+    on = platform_of(bound.get("platform") or platform)
+    parts.redirects.check(redirect_uri, on)
     proof = LoginProof(
         provider=provider.name,
-        platform=platform_of(bound.get("platform") or platform),
+        platform=on,
         code=_secret(handed.get("code")),
         id_token=_secret(handed.get("id_token")),
         access_token=_secret(handed.get("access_token")),
@@ -76,8 +78,9 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
     )
     try:
         identity = provider.authenticate(proof)
-    except LoginFailed as error:
-        if error.retryable and attempt is not None:
+    except (LoginFailed, BadRequest) as error:
+        never_asked = error.retryable or isinstance(error, BadRequest)
+        if never_asked and attempt is not None:
             with parts.work.begin() as tx:
                 tx.add_attempt(attempt)
         raise
@@ -86,6 +89,18 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
             if not tx.burn(token_hash(f"{provider.name}:{nonce}"), parts.clock() + NONCE_LIFE):
                 raise LoginFailed(Code.LOGIN_TOKEN_INVALID, "nonce used before")
     return identity
+
+
+def _require_attempt(platform: str, handed: dict[str, Any]) -> None:
+    """A login that came back by a browser is one that was begun here, whoever the provider is.
+
+    Otherwise somebody could have a browser finish a login that *they* began, and be used as theirs (login CSRF).
+    Raises ``BadRequest`` naming what is missing. SDKs on phones hand their result to the app that asked: they may do without.
+    """
+    if platform == "web" or handed.get("redirect_uri"):
+        missing = [name for name in ("attempt_id", "state") if not handed.get(name)]
+        if missing:
+            raise BadRequest.at(*missing)
 
 
 def _taken(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> KeptAttempt:

@@ -36,7 +36,13 @@ class LoginRequest(BaseModel):
 
     provider: Provider
     platform: Platform
-    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
+    redirect_uri: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="one of the listed addresses; needed on `web`, by Apple on Android, and by OpenID Connect everywhere",
+        ),
+    ] = None
 
 
 class LoginAnswer(BaseModel):
@@ -54,17 +60,37 @@ class LoginAnswer(BaseModel):
 
 
 class Proof(BaseModel):
-    """What the provider gave the app: a code, an identity token, or (QQ, Weibo on phones) an access token."""
+    """What the provider gave the app. A 422 names every field that the provider and platform need and that is missing.
+
+    A login in a browser (`web`, Apple on Android, OpenID Connect anywhere) always needs `attempt_id` and `state`.
+    """
 
     provider: Provider
-    platform: Platform = "android"
-    code: Text | None = None
-    id_token: Text | None = None
-    access_token: Text | None = None
-    nonce: Annotated[str | None, Field(max_length=200)] = None
-    attempt_id: UUID | None = None
-    state: Annotated[str | None, Field(max_length=200)] = None
-    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
+    platform: Annotated[
+        Platform, Field(description="where the person is; an attempt keeps the platform that it was begun for")
+    ] = "android"
+    code: Annotated[
+        Text | None, Field(description="needed by all, but for QQ and Weibo on phones, which give an `access_token`")
+    ] = None
+    id_token: Annotated[
+        Text | None,
+        Field(description="Apple on iOS: needed beside `code`, both of one login. Alone it logs nobody in"),
+    ] = None
+    access_token: Annotated[Text | None, Field(description="QQ and Weibo on phones, in place of `code`")] = None
+    nonce: Annotated[
+        str | None, Field(max_length=200, description="Apple on iOS without an attempt: the raw nonce, used once")
+    ] = None
+    attempt_id: Annotated[
+        UUID | None,
+        Field(
+            description="Of `POST /v1/login-attempts`. Needed by every provider on `web`, by Huawei and OpenID Connect everywhere, "
+            "by Apple on Android, and with any `redirect_uri`; Apple on iOS may bring a `nonce` instead"
+        ),
+    ] = None
+    state: Annotated[str | None, Field(max_length=200, description="the attempt's; needed with `attempt_id`")] = None
+    redirect_uri: Annotated[
+        str | None, Field(max_length=500, description="the attempt knows it: need not be repeated")
+    ] = None
 
 
 class SessionRequest(Proof):
