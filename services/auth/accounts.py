@@ -172,7 +172,7 @@ def _new_account(
     subject = Subject(subject_id, "account", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     _link(identity, hashed, subject, parts, tx)
-    grant_at_start(subject, version, now, tx)
+    grant_at_start(subject, version, parts, tx)
     return subject
 
 

@@ -189,7 +189,7 @@ def _resume(guest: Guest, version: str, parts: AuthParts, tx: AuthTransaction) -
         raise SubjectErased("guest without subject")
     agreed = standing(tx.consents(subject.subject_id)).get((ConsentKind.DOCUMENT, "privacy"))
     if agreed is None or (agreed.action, agreed.version) != ("grant", version):
-        grant_at_start(subject, version, parts.clock(), tx)
+        grant_at_start(subject, version, parts, tx)
     tokens = issue_tokens(subject, new_id(), parts, tx)
     return tokens.model_copy(update={"created": False})
 
@@ -212,5 +212,5 @@ def _start(
     subject = Subject(subject_id, "guest", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     tx.add_guest(Guest(subject_id, device_hash, token_hash(secret)))
-    grant_at_start(subject, version, now, tx)
+    grant_at_start(subject, version, parts, tx)
     return issue_tokens(subject, new_id(), parts, tx).model_copy(update={"guest_secret": secret})

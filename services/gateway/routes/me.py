@@ -12,8 +12,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
 from services.gateway.access import Caller
+from services.gateway.login_bodies import Age
 from services.gateway.parts import CurrentCaller, GatewayParts, Parts
-from services.gateway.routes.accounts import Age, sealed_text
+from services.gateway.routes.accounts import sealed_text
 from shared.contracts import accounts, auth, consents
 from shared.crypto import unseal
 
