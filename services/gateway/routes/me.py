@@ -50,7 +50,15 @@ class ConsentRequest(BaseModel):
     document: Document | None = None
     permission: Permission | None = None
     purpose: Extra | None = None
-    version: Annotated[str, Field(max_length=40, examples=["2026-11-24"])]
+    version: Annotated[
+        str,
+        Field(
+            max_length=40,
+            examples=["2026-11-24"],
+            description="Of the document; for a permission, of `permissions`; for a purpose, of `privacy`. Granted is the one in "
+            "force or to come (else 409 `policy_outdated`); withdrawn is any that there ever was",
+        ),
+    ]
     action: Action
 
     @model_validator(mode="after")
