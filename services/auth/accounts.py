@@ -109,9 +109,15 @@ def identities(request: contract.Identities, parts: AuthParts) -> contract.Ident
 
 
 def list_login_methods(request: contract.ListLoginMethods, parts: AuthParts) -> contract.LoginMethods:
-    """The logins on offer on a platform."""
+    """The logins that can be done on a platform: one in a browser needs an address that leads back there."""
     wanted = platform_of(request.platform)
-    return contract.LoginMethods(providers=[n for n, one in parts.providers.items() if wanted in one.platforms])
+    comes_back = parts.redirects.lead_to(wanted)
+    offered = [
+        name
+        for name, provider in parts.providers.items()
+        if wanted in provider.platforms and (comes_back or wanted not in provider.in_browser)
+    ]
+    return contract.LoginMethods(providers=offered)
 
 
 def _linked(
@@ -188,7 +194,7 @@ def _new_account(
     subject = Subject(subject_id, "account", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     _link(identity, hashed, subject, parts, tx)
-    grant_at_start(subject, version, now, tx)
+    grant_at_start(subject, version, parts, tx)
     return subject
 
 

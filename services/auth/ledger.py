@@ -15,6 +15,7 @@ from services.auth.domain.consents import (
     ConsentKind,
     Purpose,
     chained,
+    document_of,
     is_granted,
     refusal,
 )
@@ -32,12 +33,13 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 def record_consent(request: contract.RecordConsent, parts: AuthParts) -> contract.ConsentLedger:
     """Add a grant or a withdrawal of the subject's own. The same as what stands already adds nothing.
 
-    A document is granted in a version that counts now. Withdrawing what processing rests on stops it at once and has
-    what it made deleted; a guardian's consent is not the child's to give.
+    Granted is a version that counts now, of the document or of the one that describes the permission or purpose;
+    withdrawn is any version that there is or was. Withdrawing what processing rests on stops it at once and has what it
+    made deleted; a guardian's consent is not the child's to give.
     """
     kind, name = _thing(request.kind, request.name)
     if request.action not in ACTIONS or not VERSION.fullmatch(request.version):
-        raise BadRequest("action or version")
+        raise BadRequest.at("version" if request.action in ACTIONS else "action", reason="unknown")
     with parts.work.begin() as tx:
         subject = _writable(request.subject_id, tx)
         answers = remembered(request, request.subject_id, parts, tx)
@@ -68,11 +70,17 @@ def add_line(
     tx.add_consent(replace(line, chain=chained(line, ledger[-1].chain if ledger else "")))
 
 
-def grant_at_start(subject: Subject, version: str, now: datetime, tx: AuthTransaction) -> None:
-    """What starting says: agreed to the privacy policy; a guest also to be recognised by the device's id."""
+def grant_at_start(subject: Subject, version: str, parts: AuthParts, tx: AuthTransaction) -> None:
+    """What starting says: agreed to the privacy policy; a guest also to be recognised by the device's id.
+
+    The permission is as the document of permissions describes it that is in force just then.
+    """
+    now = parts.clock()
     add_line(subject.subject_id, ConsentKind.DOCUMENT, "privacy", version, "grant", now, tx)
     if subject.kind == "guest":
-        add_line(subject.subject_id, ConsentKind.PERMISSION, "device_id", version, "grant", now, tx)
+        described = in_force(documents("permissions", "zh", parts, tx), now)
+        shown_version = described.version if described else version
+        add_line(subject.subject_id, ConsentKind.PERMISSION, "device_id", shown_version, "grant", now, tx)
 
 
 def agreed_version(version: str | None, parts: AuthParts, tx: AuthTransaction) -> str:
@@ -134,10 +142,13 @@ def _recorded(
     parts: AuthParts,
     tx: AuthTransaction,
 ) -> contract.ConsentLedger:
-    if kind is ConsentKind.DOCUMENT and request.action == "grant":
-        _require_countable(name, request.version, parts, tx)
     ledger, now = tx.consents(subject.subject_id), parts.clock()
-    last = [line for line in ledger if (line.kind, line.document) == (kind, name)][-1:]
+    about_it = [line for line in ledger if (line.kind, line.document) == (kind, name)]
+    if request.action == "grant":
+        _require_countable(document_of(kind, name), request.version, parts, tx)
+    else:
+        _require_known(document_of(kind, name), request.version, about_it, parts, tx)
+    last = about_it[-1:]
     if not last or (last[0].action, last[0].version) != (request.action, request.version):
         add_line(subject.subject_id, kind, name, request.version, request.action, now, tx)
         if request.action == "withdraw" and is_granted(ledger, kind, name) and rests_on(kind, name, subject.kind):
@@ -156,6 +167,13 @@ def _require_countable(document: str, version: str, parts: AuthParts, tx: AuthTr
         current = in_force(versions, now)
         extra: dict[str, object] = {"policy_version": current.version} if current else {}
         raise ConsentMissing("another version is in force", code=Code.POLICY_OUTDATED, public_extra=extra)
+
+
+def _require_known(document: str, version: str, about_it: list[Consent], parts: AuthParts, tx: AuthTransaction) -> None:
+    """A withdrawal is of a version that was ever published, or that the ledger already has; never mind how old."""
+    known = {found.version for found in documents(document, "zh", parts, tx)} | {line.version for line in about_it}
+    if version not in known:
+        raise BadRequest.at("version", reason="unknown")
 
 
 def _thing(kind: str, name: str) -> tuple[ConsentKind, str]:

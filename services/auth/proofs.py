@@ -36,7 +36,7 @@ def begin_login(request: contract.BeginLogin, parts: AuthParts) -> contract.Logi
         raise BadRequest("Idempotency-Key: too short to be nobody else's")
     provider = provider_of(request.provider, parts)
     platform = platform_of(request.platform)
-    parts.redirects.check(request.redirect_uri)
+    parts.redirects.check(request.redirect_uri, platform)
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     start = provider.start(LoginAttempt(platform, state, Secret(nonce), challenge, request.redirect_uri))
@@ -71,14 +71,16 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
     The attempt is spent by it, unless the provider was never asked; a nonce that proved somebody proves nobody again.
     """
     provider = provider_of(provider_name, parts)
+    _require_attempt(platform, handed)
     attempt = _taken(provider, handed, parts) if handed.get("attempt_id") else None
     bound = _bound_by(attempt, handed, parts) if attempt else {}
     nonce = bound.get("nonce") or handed.get("nonce")
     redirect_uri = bound.get("redirect_uri") or handed.get("redirect_uri")
-    parts.redirects.check(redirect_uri)
+    on = platform_of(bound.get("platform") or platform)
+    parts.redirects.check(redirect_uri, on)
     proof = LoginProof(
         provider=provider.name,
-        platform=platform_of(bound.get("platform") or platform),
+        platform=on,
         code=_secret(handed.get("code")),
         id_token=_secret(handed.get("id_token")),
         access_token=_secret(handed.get("access_token")),
@@ -88,8 +90,9 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
     )
     try:
         identity = provider.authenticate(proof)
-    except LoginFailed as error:
-        if error.retryable and attempt is not None:
+    except (LoginFailed, BadRequest) as error:
+        never_asked = error.retryable or isinstance(error, BadRequest)
+        if never_asked and attempt is not None:
             with parts.work.begin() as tx:
                 tx.add_attempt(attempt)
         raise
@@ -103,6 +106,18 @@ def proven(provider_name: str, platform: str, handed: dict[str, Any], parts: Aut
 def _kept(attempt: KeptAttempt, begun: contract.LoginBegun, tx: AuthTransaction) -> contract.LoginBegun:
     tx.add_attempt(attempt)
     return begun
+
+
+def _require_attempt(platform: str, handed: dict[str, Any]) -> None:
+    """A login that came back by a browser is one that was begun here, whoever the provider is.
+
+    Otherwise somebody could have a browser finish a login that *they* began, and be used as theirs (login CSRF).
+    Raises ``BadRequest`` naming what is missing. SDKs on phones hand their result to the app that asked: they may do without.
+    """
+    if platform == "web" or handed.get("redirect_uri"):
+        missing = [name for name in ("attempt_id", "state") if not handed.get(name)]
+        if missing:
+            raise BadRequest.at(*missing)
 
 
 def _taken(provider: LoginProvider, handed: dict[str, Any], parts: AuthParts) -> KeptAttempt:

@@ -100,5 +100,5 @@ def as_text(sealed: bytes | None) -> str | None:
 def platform_of(text: str) -> Platform:
     """A platform by name; raises ``bad_request``."""
     if text not in ("android", "ios", "web"):
-        raise BadRequest("platform")
+        raise BadRequest.at("platform", reason="unknown")
     return text  # type: ignore[return-value]  # narrowed above

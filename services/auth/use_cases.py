@@ -21,7 +21,15 @@ from shared.contracts import retention
 from shared.contracts.base import Done
 from shared.contracts.queues import AUTH_PURGES
 from shared.crypto import new_data_key, token_hash
-from shared.kernel.errors import BadRequest, IdempotencyConflict, NotFound, SubjectErased, Unauthenticated
+from shared.kernel.errors import (
+    BadRequest,
+    Code,
+    IdempotencyConflict,
+    NotFound,
+    PocketError,
+    SubjectErased,
+    Unauthenticated,
+)
 from shared.kernel.ids import new_id
 
 __all__ = ["TOKEN_ISSUER"]
@@ -62,7 +70,9 @@ def admit_guest(request: contract.AdmitGuest, parts: AuthParts) -> contract.Toke
 def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contract.Tokens:
     """New tokens for a refresh token; called again with its idempotency key, the same ones.
 
-    A token that was used before, without that key, ends its session; raises ``unauthenticated`` (or ``subject_erased``).
+    A token that was used before, without that key, ends its session. Raises ``session_revoked`` for a token whose session
+    has ended (by this very call, too), ``subject_erased`` while the subject is being erased, and ``unauthenticated`` for one
+    that we do not know or that expired.
     """
     now = parts.clock()
     with parts.work.begin() as tx:
@@ -80,6 +90,8 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
             if before is not None:
                 return before
             end_one_session(session.subject_id, session.session_id, parts, tx)
+    if judged in (Refresh.ENDED, Refresh.END_FAMILY):
+        raise PocketError(f"refresh token: {judged}", code=Code.SESSION_REVOKED)
     raise Unauthenticated(f"refresh token: {judged}")
 
 
@@ -199,7 +211,7 @@ def _resume(guest: Guest, version: str, parts: AuthParts, tx: AuthTransaction) -
         raise SubjectErased("guest without subject")
     agreed = standing(tx.consents(subject.subject_id)).get((ConsentKind.DOCUMENT, "privacy"))
     if agreed is None or (agreed.action, agreed.version) != ("grant", version):
-        grant_at_start(subject, version, parts.clock(), tx)
+        grant_at_start(subject, version, parts, tx)
     tokens = issue_tokens(subject, new_id(), parts, tx)
     return tokens.model_copy(update={"created": False})
 
@@ -222,5 +234,5 @@ def _start(
     subject = Subject(subject_id, "guest", SubjectState.ACTIVE, wrapped, now, age)
     tx.add_subject(subject)
     tx.add_guest(Guest(subject_id, device_hash, token_hash(secret)))
-    grant_at_start(subject, version, now, tx)
+    grant_at_start(subject, version, parts, tx)
     return issue_tokens(subject, new_id(), parts, tx).model_copy(update={"guest_secret": secret})

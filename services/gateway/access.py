@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,18 +28,24 @@ KEY_REFRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The subject behind a token."""
+    """The subject behind a token, and until when the token lets it pass (seconds since 1970)."""
 
     subject_id: UUID
     session_id: UUID
     kind: str
+    expires_at: float
+
+    def seconds_left(self) -> float:
+        """How long the token lives; zero or less once it is over."""
+        return self.expires_at - time.time()
 
 
 class Access:
-    """Checks tokens. One a process."""
+    """Checks tokens. One a process. ``on_denied`` hears the hash (``token_hash``) of every subject or session refused."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Asker, on_denied: Callable[[str], None] | None = None) -> None:
         self._asker = asker
+        self._on_denied = on_denied
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._keys_asked_at = 0.0
         self._denied: dict[str, float] = {}
@@ -72,7 +79,8 @@ class Access:
             raise Unauthenticated("no bearer token")
         claims = await self._claims(token.strip())
         try:
-            caller = Caller(UUID(str(claims["sub"])), UUID(str(claims["sid"])), str(claims["kind"]))
+            subject_id, session_id = UUID(str(claims["sub"])), UUID(str(claims["sid"]))
+            caller = Caller(subject_id, session_id, str(claims["kind"]), float(str(claims["exp"])))
         except (KeyError, ValueError) as error:
             raise Unauthenticated("claims") from error
         if self.is_denied(caller.subject_id):
@@ -109,3 +117,5 @@ class Access:
         self._denied[hashed] = now + DENIAL_LIFE_SECONDS
         if len(self._denied) % 1000 == 0:
             self._denied = {h: until for h, until in self._denied.items() if until > now}
+        if self._on_denied is not None:
+            self._on_denied(hashed)

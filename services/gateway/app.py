@@ -69,13 +69,15 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 def _parts(settings: GatewaySettings) -> Parts:
     asker = Asker(settings.amqp_url.get_secret_value(), settings.rpc_timeout_seconds)
     keys = GatewayKeys(asker, Keyring(named_keys(settings.master_keys)), KeyCache())
-    access = Access(asker)
+    hub = Hub()
+    access = Access(asker, hub.deny)
+    hub.on_heard.append(Ear(access, keys))
     return Parts(
         settings=settings,
         asker=asker,
         access=access,
         keys=keys,
-        hub=Hub([Ear(access, keys)]),
+        hub=hub,
         store=S3Store(settings),
         limits=RateLimiter(),
         uploads=anyio.CapacityLimiter(settings.max_concurrent_uploads),

@@ -1,5 +1,6 @@
 """Server-sent events: one exclusive queue a process hears all events; each open stream gets those of its own subject.
 
+A stream lives no longer than what opened it: it ends when its session is denied, and when its access token expires.
 ``Last-Event-ID`` survives reconnects, other gateway processes and restarts: event ids are ordered by time (UUIDv7), and
 what was missed is asked of the services, not of a memory here.
 """
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,11 +19,14 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 
+from services.gateway.access import Caller
 from shared.contracts import Message, auth, decode, imaging, payments, retention
 from shared.contracts.base import UndecodableMessage
 from shared.contracts.queues import EVENTS_EXCHANGE
+from shared.crypto import token_hash
 from shared.kernel import log
 from shared.kernel.clock import rfc3339
+from shared.kernel.errors import Code
 
 logger = log.get_logger("stream")
 BACKLOG = 256
@@ -54,11 +59,70 @@ class ServerEvent:
         return {"id": str(self.event_id), "event": self.name, "data": json.dumps(self.fields, ensure_ascii=False)}
 
 
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The last a client sees of a session that is over. Without an id: what it missed still comes after the one before."""
+
+    code: Code
+
+    def to_sse(self) -> dict[str, str]:
+        """The fields sse-starlette writes."""
+        return {"event": "session.ended", "data": json.dumps({"code": self.code})}
+
+
+class Reader:
+    """One open stream: what waits to be told on it, until its session ends, its token expires or it lags too far behind."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self._waiting: asyncio.Queue[ServerEvent | None] = asyncio.Queue(BACKLOG)
+        self._ended: SessionEnded | None = None
+
+    @property
+    def ended(self) -> SessionEnded | None:
+        """Why nothing more may be told; None while it may."""
+        if self._ended is None and self.caller.seconds_left() <= 0:
+            self._ended = SessionEnded(Code.TOKEN_EXPIRED)
+        return self._ended
+
+    def offer(self, event: ServerEvent | None) -> None:
+        """An event for it, or its end (None). A reader that lags too far behind is ended, and comes back for the rest."""
+        try:
+            self._waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            self._close()
+
+    def revoke(self) -> None:
+        """Its session is denied: what still waits is not told any more."""
+        self._ended = self._ended or SessionEnded(Code.SESSION_REVOKED)
+        self._close()
+
+    async def events(self) -> AsyncIterator[ServerEvent | SessionEnded]:
+        """What comes, as it comes; last of all, why the session is over, where that is the reason."""
+        while self.ended is None:
+            try:
+                async with asyncio.timeout(self.caller.seconds_left()):
+                    event = await self._waiting.get()
+            except TimeoutError:
+                continue
+            if event is None and self._ended is None:
+                return
+            if event is not None:
+                yield event
+        yield self.ended
+
+    def _close(self) -> None:
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(None)
+
+
 class Hub:
     """Hears events and hands them to the streams of their subject."""
 
     def __init__(self, on_heard: list[Any] | None = None) -> None:
-        self._readers: dict[UUID, set[asyncio.Queue[ServerEvent | None]]] = defaultdict(set)
+        self._readers: dict[UUID, set[Reader]] = defaultdict(set)
+        self._sessions: dict[str, set[Reader]] = defaultdict(set)
         self.on_heard = on_heard or []
         self.listening = False
 
@@ -72,17 +136,26 @@ class Hub:
         await queue.consume(self._on_message, no_ack=True)
         self.listening = True
 
-    async def read(self, subject_id: UUID) -> AsyncIterator[ServerEvent]:
-        """The subject's events from now on; ends when the subject is purged or the reader is too slow."""
-        queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue(BACKLOG)
-        self._readers[subject_id].add(queue)
+    @contextmanager
+    def reading(self, caller: Caller) -> Iterator[Reader]:
+        """A stream of the caller's events from now on; ends with a purge of the subject too."""
+        reader = Reader(caller)
+        session = token_hash(str(caller.session_id))
+        self._readers[caller.subject_id].add(reader)
+        self._sessions[session].add(reader)
         try:
-            while (event := await queue.get()) is not None:
-                yield event
+            yield reader
         finally:
-            self._readers[subject_id].discard(queue)
-            if not self._readers[subject_id]:
-                del self._readers[subject_id]
+            _leave(self._readers, caller.subject_id, reader)
+            _leave(self._sessions, session, reader)
+
+    def deny(self, hashed: str) -> None:
+        """End the streams of a session that is refused from now on.
+
+        A fenced subject's streams stay open: they have yet to tell that the purge is completed.
+        """
+        for reader in self._sessions.get(hashed, ()):
+            reader.revoke()
 
     async def _on_message(self, delivered: AbstractIncomingMessage) -> None:
         try:
@@ -95,10 +168,10 @@ class Hub:
         event = shown(message)
         if event is None:
             return
-        for queue in list(self._readers.get(message.subject_id, ())):
-            _offer(queue, event)
+        for reader in self._readers.get(message.subject_id, ()):
+            reader.offer(event)
             if isinstance(message, retention.PurgeCompleted):
-                _offer(queue, None)
+                reader.offer(None)
 
 
 def shown(message: Message) -> ServerEvent | None:
@@ -140,10 +213,7 @@ def from_order(order: payments.OrderState) -> ServerEvent | None:
     return ServerEvent(order.event_id, "order.paid", {"order_id": str(order.order_id), "product": order.product})
 
 
-def _offer(queue: asyncio.Queue[ServerEvent | None], event: ServerEvent | None) -> None:
-    try:
-        queue.put_nowait(event)
-    except asyncio.QueueFull:
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
+def _leave(readers: dict[Any, set[Reader]], key: Any, reader: Reader) -> None:
+    readers[key].discard(reader)
+    if not readers[key]:
+        del readers[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -24,6 +25,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """What a setting makes necessary: half a registration is refused at start."""
 
 TAKEN_NAMES = {"wechat", "qq", "alipay", "apple", "weibo", "huawei"}
+WEB = ("https://",)
+PRIVATE_USE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:/")
+"""A scheme of an app's own, reverse domain (RFC 8252, section 7.1): no other app has it by accident."""
 OptionalSecret = SecretStr | None
 
 
@@ -34,7 +38,7 @@ class LoginSettings(Settings):
     login_read_seconds: Annotated[float, Field(gt=0, le=60)] = Field(8.0, description="longest wait for a provider's answer")  # fmt: skip
     login_keys_refetch_seconds: Annotated[float, Field(ge=0)] = Field(300.0, description="shortest pause between two looks for an unknown signing key")  # fmt: skip
 
-    login_redirect_uris: str = Field("", description="where logins in a browser may lead back to, exactly, with blanks between; in `local` also this machine's own addresses")  # fmt: skip
+    login_redirect_uris: str = Field("", description="where logins in a browser may lead back to, exactly, with blanks between: `https` addresses, and for apps private-use schemes (`cn.pocketid.app:/back`); in `local` also this machine's own addresses")  # fmt: skip
 
     login_wechat_app_id: str | None = Field(None, description="WeChat: the mobile app's AppID")
     login_wechat_app_secret: OptionalSecret = Field(None, description="WeChat: its AppSecret")
@@ -99,8 +103,16 @@ class LoginSettings(Settings):
         return value
 
     @model_validator(mode="after")
+    def _redirects_are_safe(self) -> LoginSettings:
+        allowed = WEB if self.profile == "production" else (*WEB, "http://")
+        for address in self.login_redirect_uris.split():
+            if not address.startswith(allowed) and not PRIVATE_USE.match(address):
+                raise ValueError(f"login_redirect_uris: {' or '.join(allowed)}, or a scheme like cn.example.app:/")
+        return self
+
+    @model_validator(mode="after")
     def _addresses_are_safe(self) -> LoginSettings:
-        allowed = ("https://",) if self.profile == "production" else ("https://", "http://")
+        allowed = WEB if self.profile == "production" else (*WEB, "http://")
         for name in LoginSettings.model_fields:
             address = getattr(self, name) if name.endswith(("_url", "_issuer")) else None
             if address is not None and not address.startswith(allowed):

@@ -16,6 +16,7 @@ from shared.crypto import token_hash
 from shared.kernel.errors import Code
 from tests.contract.conftest import Subject as Both
 from tests.unit.auth.logins import LoginWorld, code_of
+from tests.unit.worlds import PERMISSIONS
 
 
 class Stage(LoginWorld):
@@ -220,7 +221,9 @@ def test_lines_added_to_one_ledger_at_once_stay_one_chain(real_stage: Stage) -> 
         both_at_once(
             real_stage,
             *[
-                lambda n=name, v=str(number): real_stage.record(mine, "grant", v, kind="permission", name=n)
+                lambda n=name, a=("grant", "withdraw")[number % 2]: real_stage.record(
+                    mine, a, PERMISSIONS, kind="permission", name=n
+                )
                 for name in ("camera", "storage")
             ],
         )

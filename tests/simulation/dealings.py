@@ -81,11 +81,10 @@ class Dealings(Deeds):
         me = self._mine(person, gateway)
         kind, name = self.die.choice((("document", "privacy"), ("document", "privacy"), ("permission", "camera")))
         action = self.die.choice(("withdraw", "grant", "grant"))
+        version = self.versions[0] if kind == "permission" else self.versions[-1]
         self.told(
             gateway,
-            consents.RecordConsent(
-                subject_id=me.subject_id, kind=kind, name=name, version=self.versions[-1], action=action
-            ),
+            consents.RecordConsent(subject_id=me.subject_id, kind=kind, name=name, version=version, action=action),
         )
 
     def guard(self, person: Person, gateway: Gateway) -> None:

@@ -85,6 +85,7 @@ class World:
         self.policy = MemoryShelf(
             PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "zh", "隐私政策", "# 隐私政策"),
             PolicyDocument("privacy", POLICY, self.clock() - timedelta(days=30), "en", "Privacy", "# Privacy"),
+            PolicyDocument("permissions", POLICY, self.clock() - timedelta(days=30), "zh", "权限说明", "# 权限说明"),
         )
         self.services = {name: table_of(name).bound(self._parts(name)) for name in SERVICES}
         self.services["retention"].own = self._rights()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -113,11 +113,14 @@ class Guest:
         """The purge once it is completed."""
         return eventually(lambda: self.purge(receipt), lambda purge: purge["status"] == "completed", within=within)
 
-    def events(self, last_event_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """GET /v1/events, event by event (heartbeats left out)."""
+    def events(
+        self, last_event_id: str | None = None, opened: Callable[[httpx.Response], None] = lambda _: None
+    ) -> Iterator[dict[str, Any]]:
+        """GET /v1/events, event by event (heartbeats left out); ``opened`` is told when the stream is."""
         headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
         with self.http.stream("GET", "/v1/events", headers=headers) as stream:
             assert stream.status_code == 200, stream.read()
+            opened(stream)
             event: dict[str, Any] = {}
             for line in stream.iter_lines():
                 name, _, value = line.partition(": ")

@@ -61,8 +61,14 @@ def secret_bytes() -> Secret[bytes]:
     return Secret(os.urandom(32))
 
 
-def policy(version: str, clock: HeldClock, days_ago: float, language: str = "zh") -> PolicyDocument:
-    return PolicyDocument("privacy", version, clock() - timedelta(days=days_ago), language, "隐私政策", "# 隐私政策")
+PERMISSIONS = "2025-12-01"
+"""The version of the document of permissions: another than the privacy policy's, which nobody may take for it."""
+
+
+def policy(
+    version: str, clock: HeldClock, days_ago: float, language: str = "zh", document: str = "privacy"
+) -> PolicyDocument:
+    return PolicyDocument(document, version, clock() - timedelta(days=days_ago), language, "隐私政策", "# 隐私政策")
 
 
 class AuthWorld:
@@ -72,7 +78,9 @@ class AuthWorld:
         self.clock = clock or HeldClock()
         self.trouble = Trouble()
         self.work = memory_auth(TOMBSTONE_KEY, clock=self.clock, hook=self.trouble)
-        self.shelf = MemoryShelf(policy(POLICY, self.clock, 30))
+        self.shelf = MemoryShelf(
+            policy(POLICY, self.clock, 30), policy(PERMISSIONS, self.clock, 30, document="permissions")
+        )
         self.signer = Signer({"t1": secret_bytes()})
         self.keyring = Keyring({"m1": secret_bytes()})
         tokens = TokenPolicy(self.signer, access_life=timedelta(minutes=10), refresh_life=timedelta(days=60))

@@ -49,6 +49,13 @@ NAMES: Mapping[ConsentKind, tuple[str, ...]] = {
 }
 
 
+def document_of(kind: ConsentKind, name: str) -> str:
+    """The document whose versions a consent is given to: its own, or the one that describes what is consented to."""
+    if kind is ConsentKind.DOCUMENT:
+        return name
+    return "permissions" if kind is ConsentKind.PERMISSION else "privacy"
+
+
 class AgeBand(StrEnum):
     """The age a person declares."""
 

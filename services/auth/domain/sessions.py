@@ -36,13 +36,19 @@ class Refresh(StrEnum):
 
     ROTATE = "rotate"
     REFUSE = "refuse"
+    ENDED = "ended"
     END_FAMILY = "end_family"
 
 
 def judge_refresh(token: RefreshToken | None, session: Session | None, now: datetime) -> Refresh:
-    """ROTATE a live token; END_FAMILY when it was used before (a thief or its victim is the other one); else REFUSE."""
-    if token is None or session is None or session.ended_at is not None:
+    """ROTATE a live token; END_FAMILY when it was used before (a thief or its victim is the other one); else REFUSE.
+
+    ENDED: a token of ours whose session is over. Who has it knew the session already; a stranger's is REFUSEd.
+    """
+    if token is None or session is None:
         return Refresh.REFUSE
+    if session.ended_at is not None:
+        return Refresh.ENDED
     if token.rotated_at is not None:
         return Refresh.END_FAMILY
     return Refresh.ROTATE if now < token.expires_at else Refresh.REFUSE

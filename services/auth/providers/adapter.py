@@ -34,6 +34,7 @@ class Adapter:
     """A provider without revocation and without notices; the real ones override what they can do better."""
 
     advice = "withdraw_at_provider"
+    in_browser: frozenset[Platform] = frozenset({"web"})
 
     def __init__(self, name: str, apps: Mapping[Platform, App], caller: Caller) -> None:
         self.name = name
@@ -83,7 +84,7 @@ def outcome_of(failed: LoginFailed, advice: str) -> RevocationOutcome:
 def needed_redirect(uri: str | None) -> str:
     """The redirect address of a login in a browser; raises ``BadRequest`` when there is none."""
     if not uri:
-        raise BadRequest("a login in a browser needs its redirect_uri")
+        raise BadRequest.at("redirect_uri", detail="a login in a browser needs its redirect_uri")
     return uri
 
 

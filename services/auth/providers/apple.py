@@ -29,9 +29,9 @@ from services.auth.providers.port import (
     RevocationOutcome,
     RevocationStatus,
 )
-from services.auth.providers.reading import digest_of, id_of, is_true, needed, personal, same, text_of
+from services.auth.providers.reading import all_needed, digest_of, id_of, is_true, needed, personal, same, text_of
 from shared.kernel.clock import Clock
-from shared.kernel.errors import Code, LoginFailed
+from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.personal import Personal, Secret
 
 SECRET_LIFE = timedelta(minutes=5)
@@ -71,6 +71,7 @@ class AppleLogin(Adapter):
     """Logs in by Apple. The identity's ``app_id`` is the team's id, so that a phone and a browser find one account."""
 
     advice = "withdraw_in_apple"
+    in_browser: frozenset[Platform] = frozenset({"android", "web"})
 
     def __init__(
         self, apps: Mapping[Platform, App], caller: Caller, team: AppleTeam, refetch_seconds: float, clock: Clock
@@ -99,14 +100,17 @@ class AppleLogin(Adapter):
 
     def authenticate(self, proof: LoginProof) -> ProviderIdentity:
         """The identity token first, where there is one; then the code, whose own token must name the same person."""
-        app = self.app_on(proof.platform)
+        app, native = self.app_on(proof.platform), proof.platform == "ios"
+        all_needed(nonce=proof.nonce, code=proof.code, **{"id_token": proof.id_token} if native else {})
+        if not native and not proof.redirect_uri:
+            raise BadRequest.at("attempt_id", detail="a login in a browser, without its attempt")
         nonce, code = hashed(needed(proof.nonce, "nonce")), needed(proof.code, "code")
         shown = None
-        if proof.platform == "ios" or proof.id_token is not None:
+        if native or proof.id_token is not None:
             shown = self._verified(app, needed(proof.id_token, "id_token"))
             check_nonce(shown, nonce, self.name)
         self._keys.ready()
-        granted = self._exchange(app, code, proof.redirect_uri if proof.platform != "ios" else None)
+        granted = self._exchange(app, code, None if native else proof.redirect_uri)
         with code_is_spent():
             claims = self._verified(app, text_of(granted, "id_token") or "")
         if shown is None or "nonce" in claims:

@@ -19,7 +19,7 @@ from services.auth.providers.port import (
     RevocationOutcome,
     RevocationStatus,
 )
-from services.auth.providers.reading import id_of, is_true, needed, number_of, personal, text_of
+from services.auth.providers.reading import all_needed, id_of, is_true, needed, number_of, personal, text_of
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Code, LoginFailed
 from shared.kernel.personal import Personal, Secret
@@ -77,7 +77,9 @@ class HuaweiLogin(Adapter):
 
     def authenticate(self, proof: LoginProof) -> ProviderIdentity:
         """The code came from Huawei straight to us, so the nonce is compared only where the id_token repeats it."""
-        app, code = self.app_on(proof.platform), needed(proof.code, "code")
+        app = self.app_on(proof.platform)
+        all_needed(code=proof.code, code_verifier=proof.code_verifier)
+        code = needed(proof.code, "code")
         self._keys.ready()
         granted = self._exchange(app, code, proof)
         with code_is_spent():

@@ -17,12 +17,13 @@ from services.auth.providers.port import (
     LoginAttempt,
     LoginProof,
     LoginStart,
+    Platform,
     ProviderIdentity,
     Revocation,
     RevocationOutcome,
     RevocationStatus,
 )
-from services.auth.providers.reading import id_of, is_true, needed, personal, text_of
+from services.auth.providers.reading import all_needed, id_of, is_true, needed, personal, text_of
 from shared.kernel.clock import Clock
 from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.personal import Personal, Secret
@@ -83,6 +84,8 @@ class Discovery:
 class OidcLogin(Adapter):
     """Logs in by an OpenID Connect provider."""
 
+    in_browser: frozenset[Platform] = frozenset(PLATFORMS)
+
     def __init__(self, registration: OidcRegistration, caller: Caller, refetch_seconds: float, clock: Clock) -> None:
         app = App(registration.client_id, registration.secret)
         super().__init__(registration.name, dict.fromkeys(PLATFORMS, app), caller)
@@ -111,6 +114,7 @@ class OidcLogin(Adapter):
 
     def authenticate(self, proof: LoginProof) -> ProviderIdentity:
         """The person of the id_token that came for the code, for our verifier, and for this attempt's nonce."""
+        all_needed(code=proof.code, nonce=proof.nonce, code_verifier=proof.code_verifier)
         nonce = needed(proof.nonce, "nonce")
         form = {
             "grant_type": "authorization_code",

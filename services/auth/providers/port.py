@@ -155,6 +155,10 @@ class LoginProvider(Protocol):
     def platforms(self) -> frozenset[Platform]:
         """Where it is on offer."""
 
+    @property
+    def in_browser(self) -> frozenset[Platform]:
+        """Where its login is a page in a browser, which has to lead back to a ``redirect_uri``."""
+
     def start(self, attempt: LoginAttempt) -> LoginStart:
         """What the app needs to begin; makes no call, but for OIDC's discovery."""
 

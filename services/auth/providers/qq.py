@@ -74,7 +74,7 @@ class QQLogin(Adapter):
         """Whoever the token belongs to, as QQ itself says; what the client says of an openid is not even read."""
         app = self.app_on(proof.platform)
         if proof.code is None:
-            token = needed(proof.access_token, "code or access_token")
+            token = needed(proof.access_token, "code", "access_token")
             me = self._me(token)
         else:
             token = self._exchange(app, proof)

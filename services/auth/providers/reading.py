@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.personal import Personal, Secret
 
 LONGEST_ID = 255
+LONGEST_PART = 8192
 
 
 def text_of(fields: Mapping[str, Any], name: str) -> str | None:
@@ -51,11 +52,26 @@ def personal(text: str | None) -> Personal[str] | None:
     return Personal(whole) if whole and len(whole) <= LONGEST_ID else None
 
 
-def needed(value: Secret[str] | None, name: str) -> str:
-    """A part of the proof; raises ``BadRequest`` when it is missing, empty or absurdly long."""
-    if value is None or not value.reveal() or len(value.reveal()) > 8192:
-        raise BadRequest(f"the proof has no usable {name}")
+FROM_ATTEMPT = frozenset({"nonce", "code_verifier"})
+"""Parts of a proof that a client does not have: its attempt brings them."""
+
+
+def needed(value: Secret[str] | None, *names: str) -> str:
+    """A part of the proof, by the field or fields that could bring it; raises ``BadRequest`` naming them.
+
+    Missing, empty and absurdly long are alike.
+    """
+    if not _usable(value):
+        raise BadRequest.at(*_fields(names), reason="missing" if len(names) == 1 else "one_of_them_missing")
+    assert value is not None
     return value.reveal()
+
+
+def all_needed(**parts: Secret[str] | None) -> None:
+    """Raises ``BadRequest`` naming every part of the proof that is not there: all at once, not one a try."""
+    missing = [name for name, value in parts.items() if not _usable(value)]
+    if missing:
+        raise BadRequest.at(*_fields(missing))
 
 
 def same(one: str, other: str) -> bool:
@@ -66,3 +82,11 @@ def same(one: str, other: str) -> bool:
 def digest_of(*parts: str) -> str:
     """A name for these texts together that does not show them."""
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _usable(value: Secret[str] | None) -> bool:
+    return value is not None and 0 < len(value.reveal()) <= LONGEST_PART
+
+
+def _fields(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys("attempt_id" if name in FROM_ATTEMPT else name for name in names))

@@ -70,7 +70,7 @@ class WeiboLogin(Adapter):
         """Whoever Weibo says that the token belongs to, when it also says that it was issued for our app."""
         app = self.app_on(proof.platform)
         if proof.code is None:
-            token = needed(proof.access_token, "code or access_token")
+            token = needed(proof.access_token, "code", "access_token")
             told = self._token_of(token)
         else:
             token = id_of(self._exchange(app, proof), "access_token", self.name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from services.gateway.access import Caller
+from services.gateway.login_bodies import LoginAnswer, LoginRequest, Proof, SessionRequest
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
 from services.gateway.routes.guests import TokensAnswer
 from shared.contracts import accounts, auth, retention
@@ -23,57 +24,8 @@ from shared.kernel.errors import BadRequest, PocketError
 router = APIRouter(prefix="/v1", tags=["accounts"])
 logger = log.get_logger("accounts")
 
-Platform = Literal["android", "ios", "web"]
-Age = Literal["under_14", "14_to_17", "adult"]
-Provider = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,30}$", examples=["wechat"])]
-Text = Annotated[str, Field(max_length=8000)]
 LOGIN_SECONDS = 25.0
 """Longest wait for a provider; ours gives up before the client does."""
-
-
-class LoginRequest(BaseModel):
-    """Begin a login. Browsers give the address to come back to."""
-
-    provider: Provider
-    platform: Platform
-    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
-
-
-class LoginAnswer(BaseModel):
-    """What to go to the provider with. ``attempt_id`` and ``state`` come back with the proof."""
-
-    attempt_id: UUID
-    state: str
-    nonce: str | None
-    code_challenge: str | None = Field(description="PKCE, S256; the verifier stays with us")
-    app_id: str
-    scopes: list[str]
-    url: str | None
-    auth_string: str | None
-    expires_in: int
-
-
-class Proof(BaseModel):
-    """What the provider gave the app: a code, an identity token, or (QQ, Weibo on phones) an access token."""
-
-    provider: Provider
-    platform: Platform = "android"
-    code: Text | None = None
-    id_token: Text | None = None
-    access_token: Text | None = None
-    nonce: Annotated[str | None, Field(max_length=200)] = None
-    attempt_id: UUID | None = None
-    state: Annotated[str | None, Field(max_length=200)] = None
-    redirect_uri: Annotated[str | None, Field(max_length=500)] = None
-
-
-class SessionRequest(Proof):
-    """Log in. The guest whose token is given ends, and its stash is wiped."""
-
-    policy_version: Annotated[str | None, Field(max_length=40)] = None
-    guest_token: Annotated[str | None, Field(max_length=4000, description="the guest's access token")] = None
-    device_label: Annotated[str | None, Field(max_length=100, description="shown in the list of sessions")] = None
-    age_band: Age | None = None
 
 
 class SessionAnswer(TokensAnswer):

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from services.gateway.login_bodies import Platform
 from services.gateway.parts import GatewayParts
-from services.gateway.routes.accounts import Platform
 from shared.contracts import accounts
 
 router = APIRouter(prefix="/v1", tags=["capabilities"])

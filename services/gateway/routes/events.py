@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse
 
 from services.gateway.access import Caller
 from services.gateway.parts import CurrentCaller, GatewayParts, Parts
-from services.gateway.stream import ServerEvent, from_order, from_state
+from services.gateway.stream import ServerEvent, SessionEnded, from_order, from_state
 from shared.contracts import imaging, payments
 from shared.kernel.errors import PocketError
 from shared.kernel.ids import new_id, parse_id
@@ -31,7 +31,11 @@ async def events(
         str | None, Header(description="continue after this event; nothing in between is lost")
     ] = None,
 ) -> EventSourceResponse:
-    """`photo.ready`, `photo.rejected`, `photo.failed`, `order.paid`, `order.refunded`, `export.ready`, `purge.completed` of this subject, as they happen (SSE)."""
+    """`photo.ready`, `photo.rejected`, `photo.failed`, `order.paid`, `order.refunded`, `export.ready`, `purge.completed` of this subject, as they happen (SSE).
+
+    A stream ends with its session and at the expiry of its access token, at the latest: the last event is then
+    `session.ended` with `{"code": "session_revoked" | "token_expired"}`, without an id. It also ends after `purge.completed`.
+    """
     after = parse_id(last_event_id, "Last-Event-ID") if last_event_id else _recently()
     ping = max(1, int(parts.settings.sse_heartbeat_seconds))
     return EventSourceResponse(
@@ -41,22 +45,18 @@ async def events(
 
 async def _events(caller: Caller, after: UUID, parts: Parts) -> AsyncIterator[dict[str, str]]:
     """First what was missed, then what comes; live events are collected meanwhile, and told once."""
-    live = parts.hub.read(caller.subject_id)
-    first = asyncio.ensure_future(anext(live, None))
-    await asyncio.sleep(0)
     told: set[UUID] = set()
-    try:
+    with parts.hub.reading(caller) as reader:
+        if parts.access.is_denied(caller.session_id):
+            reader.revoke()  # between the door and here
         for event in await _missed(caller, after, parts):
+            if reader.ended:
+                break
             told.add(event.event_id)
             yield event.to_sse()
-        event_or_end = await first
-        while event_or_end is not None:
-            if event_or_end.event_id not in told:
-                yield event_or_end.to_sse()
-            event_or_end = await anext(live, None)
-    finally:
-        first.cancel()
-        await live.aclose()  # type: ignore[attr-defined]  # an async generator
+        async for live in reader.events():
+            if isinstance(live, SessionEnded) or live.event_id not in told:
+                yield live.to_sse()
 
 
 async def _missed(caller: Caller, after: UUID, parts: Parts) -> list[ServerEvent]:

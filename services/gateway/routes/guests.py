@@ -88,6 +88,8 @@ async def refresh(body: RefreshRequest, parts: GatewayParts, repeat: Repeat) -> 
 
     The same call with the same `Idempotency-Key` gets the same tokens for a day, in case the answer was lost: send a
     random key with each exchange. The same token without its key, or with another one, is a token used twice.
+
+    401 `session_revoked` when its session has ended, `subject_erased` while its subject is being erased, else `unauthenticated`.
     """
     answer = await parts.asker.ask(auth.RefreshSession(refresh_hash=token_hash(body.refresh_token), **repeat))
     return _shown(answer, secret=None)

@@ -12,8 +12,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
 from services.gateway.access import Caller
+from services.gateway.login_bodies import Age
 from services.gateway.parts import CurrentCaller, GatewayParts, Parts, Repeat
-from services.gateway.routes.accounts import Age, sealed_text
+from services.gateway.routes.accounts import sealed_text
 from shared.contracts import accounts, auth, consents
 from shared.crypto import unseal
 
@@ -49,7 +50,15 @@ class ConsentRequest(BaseModel):
     document: Document | None = None
     permission: Permission | None = None
     purpose: Extra | None = None
-    version: Annotated[str, Field(max_length=40, examples=["2026-11-24"])]
+    version: Annotated[
+        str,
+        Field(
+            max_length=40,
+            examples=["2026-11-24"],
+            description="Of the document; for a permission, of `permissions`; for a purpose, of `privacy`. Granted is the one in "
+            "force or to come (else 409 `policy_outdated`); withdrawn is any that there ever was",
+        ),
+    ]
     action: Action
 
     @model_validator(mode="after")

@@ -12,12 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth import ledger, use_cases
-from services.auth.domain.consents import NAMES, Consent, ConsentKind, Purpose, broken_at, chained, refusal
+from services.auth.domain.consents import (
+    NAMES,
+    Consent,
+    ConsentKind,
+    Purpose,
+    broken_at,
+    chained,
+    document_of,
+    refusal,
+)
 from shared.contracts import auth, consents
-from shared.kernel.errors import Code, PocketError
+from shared.kernel.errors import BadRequest, Code, PocketError
 from shared.kernel.ids import new_id
 from tests.unit.auth.logins import LoginWorld, code_of
-from tests.unit.worlds import OTHER_DEVICE, POLICY, policy
+from tests.unit.worlds import OTHER_DEVICE, PERMISSIONS, POLICY, policy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ADA, BO = UUID(int=1), UUID(int=2)
@@ -82,11 +91,11 @@ def test_what_the_use_cases_write_is_whole_and_no_line_is_ever_changed(world: Lo
     mine = world.sign_in("Ada")
     seen: list[Consent] = []
     for step in (
-        lambda: world.record(mine.subject_id, "grant", "1", kind="permission", name="camera"),
+        lambda: world.record(mine.subject_id, "grant", PERMISSIONS, kind="permission", name="camera"),
         lambda: world.record(mine.subject_id, "withdraw"),
         lambda: world.record(mine.subject_id, "grant"),
-        lambda: world.record(mine.subject_id, "grant", "1", kind="purpose", name="partner_sharing"),
-        lambda: world.record(mine.subject_id, "withdraw", "1", kind="purpose", name="partner_sharing"),
+        lambda: world.record(mine.subject_id, "grant", kind="purpose", name="partner_sharing"),
+        lambda: world.record(mine.subject_id, "withdraw", kind="purpose", name="partner_sharing"),
     ):
         world.clock.forward(0.123456)
         step()
@@ -127,14 +136,63 @@ def test_what_cannot_be_consented_to_is_a_bad_request(world: LoginWorld, wrong: 
     assert len(world.look(lambda tx: tx.consents(mine.subject_id))) == 1
 
 
-def test_a_document_is_granted_in_a_version_that_counts_and_withdrawn_in_any(world: LoginWorld) -> None:
-    """The answer names the one in force."""
+BOUND = [
+    ("document", "privacy", POLICY),
+    ("purpose", "partner_sharing", POLICY),
+    ("document", "permissions", PERMISSIONS),
+    *(("permission", name, PERMISSIONS) for name in NAMES[ConsentKind.PERMISSION]),
+]
+"""What is consented to, and the version in force of the document that describes it."""
+
+
+@pytest.mark.parametrize(("kind", "name", "current"), BOUND)
+def test_a_consent_is_to_the_version_in_force_of_the_document_that_describes_it(
+    world: LoginWorld, kind: str, name: str, current: str
+) -> None:
+    """The answer names that version. What was never published, is over, or is another document's is not consented to."""
+    for document in ("privacy", "permissions"):
+        world.shelf.documents.append(policy("2020-01-01", world.clock, 2000, document=document))
+    mine, other = world.sign_in("Ada"), {POLICY, PERMISSIONS} - {current}
+    before = world.look(lambda tx: tx.consents(mine.subject_id))
+    for version in ("1999-01-01", "x" * 40, "2020-01-01", *other):
+        with pytest.raises(PocketError) as refusal:
+            world.record(mine.subject_id, "grant", version, kind=kind, name=name)
+        assert refusal.value.actual_code is Code.POLICY_OUTDATED
+        assert refusal.value.public_extra == {"policy_version": current}
+    assert world.look(lambda tx: tx.consents(mine.subject_id)) == before
+    assert world.record(mine.subject_id, "grant", current, kind=kind, name=name).items[-1].name == name
+
+
+@pytest.mark.parametrize(("kind", "name", "current"), BOUND)
+def test_a_withdrawal_is_of_a_version_that_exists_however_old(
+    world: LoginWorld, kind: str, name: str, current: str
+) -> None:
+    """One that was never published is named as the mistake; none that was is ever refused."""
+    for document in ("privacy", "permissions"):
+        world.shelf.documents.append(policy("2020-01-01", world.clock, 2000, document=document))
     mine = world.sign_in("Ada")
-    with pytest.raises(PocketError) as refusal:
-        world.record(mine.subject_id, "grant", "1999-01-01")
-    assert refusal.value.actual_code is Code.POLICY_OUTDATED
-    assert refusal.value.public_extra == {"policy_version": POLICY}
-    world.record(mine.subject_id, "withdraw", "1999-01-01")
+    for version in ("1999-01-01", "x" * 40):
+        with pytest.raises(BadRequest) as refusal:
+            world.record(mine.subject_id, "withdraw", version, kind=kind, name=name)
+        assert refusal.value.public_extra == {"errors": [{"field": "version", "reason": "unknown"}]}
+    for version in ("2020-01-01", current):
+        last = world.record(mine.subject_id, "withdraw", version, kind=kind, name=name).items[-1]
+        assert (last.name, last.action, last.version) == (name, "withdraw", version)
+
+
+def test_what_stands_in_the_ledger_can_be_withdrawn_whatever_document_it_named(world: LoginWorld) -> None:
+    """A guest's device id was once recorded with the privacy policy's version."""
+    guest = world.admit()
+    with world.work.begin() as tx:
+        ledger.add_line(guest.subject_id, ConsentKind.PERMISSION, "device_id", POLICY, "grant", world.clock(), tx)
+    world.record(guest.subject_id, "withdraw", POLICY, kind="permission", name="device_id")
+    assert [m.subject_id for m in world.said(auth.ConsentWithdrawn)] == [guest.subject_id]
+
+
+def test_a_withdrawn_policy_stops_processing(world: LoginWorld) -> None:
+    """At once."""
+    mine = world.sign_in("Ada")
+    world.record(mine.subject_id, "withdraw")
     assert code_of(lambda: world.key(mine.subject_id)) is Code.CONSENT_REQUIRED
 
 
@@ -146,10 +204,10 @@ def test_only_what_processing_rests_on_stops_it_when_it_is_withdrawn(
     world: LoginWorld, kind: ConsentKind, name: str
 ) -> None:
     """The privacy policy for everybody, the device's id for a guest; all else is the person's to give and take."""
-    world.shelf.documents += [replace(policy("1", world.clock, 30), document=name)]
+    world.shelf.documents += [policy("1", world.clock, 30, document=name) for name in ("terms", "sdk-list")]
     account, guest, neighbour = world.sign_in("Ada"), world.admit(), world.admit(OTHER_DEVICE)
     for subject in (account, guest):
-        version = POLICY if name == "privacy" else "1"
+        version = {"privacy": POLICY, "permissions": PERMISSIONS}.get(document_of(kind, name), "1")
         world.record(subject.subject_id, "grant", version, kind=kind, name=name)
         world.record(subject.subject_id, "withdraw", version, kind=kind, name=name)
     stopped = {m.subject_id: m for m in world.said(auth.ConsentWithdrawn)}
@@ -171,6 +229,9 @@ def test_only_what_processing_rests_on_stops_it_when_it_is_withdrawn(
 def test_a_withdrawal_of_what_was_never_granted_is_written_and_stops_nothing(world: LoginWorld) -> None:
     """Nothing rested on it."""
     mine = world.sign_in("Ada")
+    world.shelf.documents += [policy("1", world.clock, 30, document="terms")]
+    for old in ("1999-01-01", "1998-01-01"):
+        world.shelf.documents.append(policy(old, world.clock, 9000))
     world.record(mine.subject_id, "withdraw", "1", kind="document", name="terms")
     assert world.said(auth.ConsentWithdrawn) == []
     assert world.key(mine.subject_id)

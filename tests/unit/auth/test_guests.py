@@ -10,7 +10,7 @@ from shared.contracts import auth
 from shared.crypto import token_hash
 from shared.crypto.signing import public_keys, verify
 from shared.kernel.errors import Code, IdempotencyConflict, PocketError, SubjectErased
-from tests.unit.worlds import DEVICE, OTHER_DEVICE, POLICY, AuthWorld, policy
+from tests.unit.worlds import DEVICE, OTHER_DEVICE, PERMISSIONS, POLICY, AuthWorld, policy
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def test_a_new_device_becomes_a_guest_with_a_key_a_session_and_its_consent(world
     consent, device = world.look(lambda tx: tx.consents(tokens.subject_id))
     assert (consent.document, consent.version, consent.action) == ("privacy", POLICY, "grant")
     assert (device.kind, device.document, device.action) == ("permission", "device_id", "grant")
+    assert device.version == PERMISSIONS, "as the document of permissions describes it"
 
 
 def test_the_access_token_names_its_subject_and_session_and_is_verified_by_the_public_key(world: AuthWorld) -> None:

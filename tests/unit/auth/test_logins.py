@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from services.auth import accounts, use_cases
+from services.auth.domain.redirects import Redirects
 from services.auth.providers.port import LoginProvider
 from services.auth.sealed import identity_bound, label_bound
 from shared.contracts import accounts as contract
@@ -214,3 +216,22 @@ def test_the_logins_on_offer_are_those_of_the_platform(world: LoginWorld) -> Non
     assert accounts.list_login_methods(ask(platform="ios"), world.parts).providers == ["wechat", "apple"]
     assert accounts.list_login_methods(ask(platform="android"), world.parts).providers == ["wechat"]
     assert code_of(lambda: accounts.list_login_methods(ask(platform="tv"), world.parts)) is Code.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("listed", "on"),
+    [
+        ((), {"android": ["wechat"], "ios": ["wechat", "apple"], "web": []}),
+        (("cn.example.app:/back",), {"android": ["wechat", "apple", "oidc"], "ios": ["wechat", "apple", "oidc"], "web": []}),
+        (("https://a.example/",), {p: ["wechat", "apple", "oidc"] for p in ("android", "ios", "web")}),
+    ],
+)  # fmt: skip
+def test_a_login_in_a_browser_is_on_offer_only_where_an_address_leads_back(
+    world: LoginWorld, listed: tuple[str, ...], on: dict[str, list[str]]
+) -> None:
+    """Apple on Android and OpenID Connect everywhere are pages in a browser; a native SDK needs no address."""
+    world.apple.in_browser = frozenset({"android", "web"})
+    world.providers["oidc"] = FakeProvider("oidc", in_browser=frozenset({"android", "ios", "web"}))
+    world.parts = replace(world.parts, redirects=Redirects(frozenset(listed)))
+    ask = contract.ListLoginMethods
+    assert {p: accounts.list_login_methods(ask(platform=p), world.parts).providers for p in on} == on

@@ -114,7 +114,7 @@ def test_all_sessions_end_or_all_but_the_one_that_asks(world: LoginWorld, keep_f
     for tokens in (*mine, neighbour):
         refresh = auth.RefreshSession(refresh_hash=token_hash(tokens.refresh_token))
         if tokens.session_id in ended:
-            assert code_of(lambda r=refresh: use_cases.refresh_session(r, world.parts)) is Code.UNAUTHENTICATED  # type: ignore[misc]
+            assert code_of(lambda r=refresh: use_cases.refresh_session(r, world.parts)) is Code.SESSION_REVOKED  # type: ignore[misc]
         else:
             assert use_cases.refresh_session(refresh, world.parts)
     assert profiles.end_sessions(request, world.parts).session_ids == []

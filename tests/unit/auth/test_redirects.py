@@ -51,6 +51,18 @@ def test_it_leads_nowhere_else(world: LoginWorld, elsewhere: str) -> None:
     assert not world.work.state.subjects
 
 
+def test_an_app_is_led_back_to_by_its_own_scheme_and_a_browser_is_not(world: LoginWorld) -> None:
+    """A private-use scheme opens an app: on the web nobody claims it. It is compared to the letter, too."""
+    scheme = "cn.pocketid.app:/back"
+    world.parts = replace(world.parts, redirects=Redirects(frozenset({scheme})))
+    for platform in ("android", "ios"):
+        assert world.begin(world.wechat, platform, scheme).state
+    for platform, address in (("web", scheme), ("ios", scheme + "/"), ("ios", "cn.pocketid:/back")):
+        with pytest.raises(BadRequest) as refused:
+            world.begin(world.wechat, platform, address)
+        assert refused.value.public_extra == {"errors": [{"field": "redirect_uri", "reason": "not_listed"}]}
+
+
 @pytest.mark.parametrize("own", ["http://127.0.0.1:5173/back", "http://localhost/", "https://[::1]:8443/x?y=z"])
 def test_a_developers_machine_may_be_led_back_to_where_that_is_allowed(own: str) -> None:
     """Locally; in production nobody's own machine is listed."""

@@ -8,7 +8,7 @@ from services.auth import use_cases
 from services.auth.domain.identities import ATTEMPT_LIFE, NONCE_LIFE
 from shared.contracts import auth
 from shared.crypto import token_hash
-from shared.kernel.errors import Code, LoginFailed, Unauthenticated
+from shared.kernel.errors import BadRequest, Code, LoginFailed
 from shared.kernel.ids import new_id
 from tests.unit.auth.logins import LoginWorld, code_of
 from tests.unit.worlds import OTHER_DEVICE
@@ -53,6 +53,41 @@ def test_a_login_finishes_with_its_own_attempt_and_state_and_the_verifier_goes_t
     assert proof.code_verifier is not None
     assert proof.code_verifier.reveal() != "the app's own"
     assert (proof.platform, proof.redirect_uri) == ("web", "https://a.example/")
+
+
+@pytest.mark.parametrize("name", ["wechat", "apple"])
+@pytest.mark.parametrize(
+    ("handed", "missing"),
+    [({}, ["attempt_id", "state"]), ({"attempt_id": str(new_id())}, ["state"]), ({"state": "s"}, ["attempt_id"])],
+)
+def test_a_login_in_a_browser_always_brings_its_attempt_whoever_the_provider_is(
+    world: LoginWorld, name: str, handed: dict[str, str], missing: list[str]
+) -> None:
+    """Login CSRF: a code that was slipped in belongs to no attempt of this browser. Nobody is asked, nobody logged in."""
+    provider = world.providers[name]
+    proof = {"code": provider.code_for("Mallory"), **handed}
+    victim = world.sign_in("Ada")
+    asked = len(provider.asked)
+    back = {**proof, "redirect_uri": "https://a.example/"}
+    for refused in (
+        lambda: world.sign_in(by=provider, platform="web", handed=proof),
+        lambda: world.sign_in(by=provider, platform="android", handed=back),
+        lambda: world.link(victim.subject_id, "Mallory", provider, **back),
+    ):
+        with pytest.raises(BadRequest) as refusal:
+            refused()
+        errors = [{"field": field, "reason": "missing"} for field in missing]
+        assert refusal.value.public_extra == {"errors": errors}
+    assert len(provider.asked) == asked
+    assert len(world.work.state.subjects) == 1
+
+
+def test_an_attempt_survives_a_proof_that_was_not_whole(world: LoginWorld) -> None:
+    """The provider was never asked: the app may complete it."""
+    begun = world.begin(world.wechat)
+    bound = {"attempt_id": str(begun.attempt_id), "state": begun.state}
+    assert code_of(lambda: world.sign_in(handed=bound)) is Code.BAD_REQUEST
+    assert world.sign_in(handed={**bound, "code": world.wechat.code_for("Ada")}).created
 
 
 def test_the_wrong_state_is_refused_and_spends_the_attempt(world: LoginWorld) -> None:
@@ -257,13 +292,11 @@ def test_a_refresh_token_used_twice_ends_an_accounts_session_whoever_used_it_fir
     mine, elsewhere, neighbour = world.sign_in("Ada"), world.sign_in("Ada"), world.sign_in("Bo")
     stolen = auth.RefreshSession(refresh_hash=token_hash(mine.refresh_token))
     thief = use_cases.refresh_session(stolen, world.parts)
-    with pytest.raises(Unauthenticated):
-        use_cases.refresh_session(stolen, world.parts)
+    assert code_of(lambda: use_cases.refresh_session(stolen, world.parts)) is Code.SESSION_REVOKED
     assert [m.session_id for m in world.said(auth.SessionRevoked)] == [mine.session_id]  # type: ignore[attr-defined]
     for refresh in (thief.refresh_token, mine.refresh_token):
         ended = auth.RefreshSession(refresh_hash=token_hash(refresh))
-        with pytest.raises(Unauthenticated):
-            use_cases.refresh_session(ended, world.parts)
+        assert code_of(lambda r=ended: use_cases.refresh_session(r, world.parts)) is Code.SESSION_REVOKED  # type: ignore[misc]
     for tokens in (elsewhere, neighbour):
         alive = auth.RefreshSession(refresh_hash=token_hash(tokens.refresh_token))
         assert use_cases.refresh_session(alive, world.parts)

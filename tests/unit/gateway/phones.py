@@ -183,10 +183,11 @@ async def ringing() -> AsyncIterator[Phone]:
         master_keys=f"m1:{KEY}", device_pepper=KEY, notice_key=base64.b64encode(b"n" * 32).decode(), max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)
-    access = Access(board)  # type: ignore[arg-type]
+    hub = Hub()
+    access = Access(board, hub.deny)  # type: ignore[arg-type]
     keys = GatewayKeys(board, world.auth.keyring, KeyCache(world.clock.monotonic))  # type: ignore[arg-type]
     app.state.parts = parts = Parts(
-        settings=settings, asker=board, access=access, keys=keys, hub=Hub(), store=world.imaging.store,  # type: ignore[arg-type]
+        settings=settings, asker=board, access=access, keys=keys, hub=hub, store=world.imaging.store,  # type: ignore[arg-type]
         limits=RateLimiter(), uploads=anyio.CapacityLimiter(4),
     )  # fmt: skip
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -156,6 +156,13 @@ async def test_a_login_that_makes_no_sense_is_told_so_and_never_a_failure_of_our
     assert not phone.world.auth.work.state.subjects
 
 
+async def test_a_browser_that_brings_no_attempt_is_told_which_fields_it_lacks(phone: Phone) -> None:
+    """As every other 422 does."""
+    answer = await phone.log_in("Ada", None, platform="web")
+    assert (answer.status_code, code(answer)) == (422, "bad_request")
+    assert answer.json()["errors"] == [{"field": name, "reason": "missing"} for name in ("attempt_id", "state")]
+
+
 @pytest.mark.parametrize("field", ["device_label", "policy_version", "code", "state", "redirect_uri", "guest_token"])
 async def test_half_a_character_is_refused_at_the_door(phone: Phone, field: str) -> None:
     """JSON can say it, UTF-8 cannot: what cannot be sealed does not come in."""
@@ -254,7 +261,7 @@ async def test_a_refresh_token_used_twice_ends_its_family_in_a_gateway_that_only
     thief = await phone.client.post("/v1/sessions/refresh", json=body)
     assert thief.status_code == 200
     replayed = await phone.client.post("/v1/sessions/refresh", json=body)
-    assert (replayed.status_code, code(replayed)) == (401, "unauthenticated")
+    assert (replayed.status_code, code(replayed)) == (401, "session_revoked")
     phone.hear()
     for tokens in (mine, thief.json()):
         assert code(await phone.call("GET", "/v1/me", tokens)) == "session_revoked"

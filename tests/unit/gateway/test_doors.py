@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 import pytest
 from starlette.requests import Request
 
-from services.gateway import limits, stream
+from services.gateway import limits
 from services.gateway.access import Access
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.problems import language_of, problem
-from services.gateway.stream import BACKLOG, HEARD, Hub, ServerEvent, from_order, from_state, shown
-from shared.contracts import Message, auth, encode, imaging, known_types, payments, retention
+from services.gateway.stream import HEARD, from_order, from_state, shown
+from shared.contracts import Message, auth, imaging, known_types, payments, retention
 from shared.crypto import token_hash
 from shared.crypto.subject_keys import KeyCache
 from shared.kernel.errors import Code, PocketError, SubjectErased, Unauthenticated
@@ -304,60 +301,3 @@ def test_an_event_told_late_from_the_photos_state_is_the_same_event() -> None:
     assert late.fields == {k: v for k, v in live.fields.items() if k != "at"}
     assert from_state(state.model_copy(update={"status": "processing"})) is None
     assert from_state(state.model_copy(update={"event_id": None})) is None
-
-
-async def hear(hub: Hub, message: Message | bytes) -> None:
-    body = message if isinstance(message, bytes) else encode(message)
-    await hub._on_message(SimpleNamespace(body=body))  # type: ignore[arg-type]
-
-
-async def collect(hub: Hub, subject_id: UUID) -> tuple[asyncio.Task[list[ServerEvent]], list[ServerEvent]]:
-    seen: list[ServerEvent] = []
-
-    async def read() -> list[ServerEvent]:
-        async for event in hub.read(subject_id):
-            seen.append(event)  # noqa: PERF401 - what was seen before the end counts too
-        return seen
-
-    task = asyncio.create_task(read())
-    await asyncio.sleep(0)
-    return task, seen
-
-
-async def test_a_stream_gets_the_events_of_its_own_subject_and_of_no_other() -> None:
-    """Two open streams of the one hear both; the neighbour hears nothing."""
-    hub, mine, neighbours = Hub(), new_id(), new_id()
-    (one, seen), (two, seen_too), (other, strange) = [await collect(hub, s) for s in (mine, mine, neighbours)]
-    await hear(hub, imaging.PhotoReady(subject_id=mine, photo_id=new_id()))
-    await hear(hub, b"garbage on the queue")
-    await hear(hub, retention.PurgeCompleted(subject_id=mine, purge_id=new_id()))
-    assert [event.name for event in await one] == ["photo.ready", "purge.completed"]
-    assert seen == await two == seen_too
-    assert strange == []
-    assert set(hub._readers) == {neighbours}, "a closed stream leaves nothing behind"
-    other.cancel()
-
-
-@pytest.mark.parametrize(("behind", "told"), [(BACKLOG, BACKLOG), (BACKLOG + 1, 0)])
-async def test_a_reader_that_lags_too_far_behind_is_closed_and_comes_back_for_the_rest(behind: int, told: int) -> None:
-    """It has its Last-Event-ID; our memory has an end. Up to there nothing is lost, beyond it nothing is skipped."""
-    hub, subject = Hub(), new_id()
-    task, seen = await collect(hub, subject)
-    for _ in range(behind):
-        await hear(hub, imaging.PhotoReady(subject_id=subject, photo_id=new_id()))
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert len(seen) == told
-    assert task.done() == (told == 0)
-    assert (subject in hub._readers) == (told != 0)
-    task.cancel()
-
-
-async def test_what_the_gateway_hears_reaches_its_ears_before_its_readers() -> None:
-    """A fence takes effect at once; nobody is told of an event whose subject could still pass the door."""
-    heard: list[Message] = []
-    hub = Hub([heard.append])
-    fence = auth.SubjectFenced(subject_id=new_id())
-    await hear(hub, fence)
-    assert [message.message_id for message in heard] == [fence.message_id]
-    assert stream.HEARD[:2] == (auth.SubjectFenced, auth.SessionRevoked)

@@ -9,7 +9,7 @@ import pytest
 
 from services.auth.domain.consents import broken_at
 from tests.unit.gateway.phones import OTHER, Phone, code
-from tests.unit.worlds import POLICY, policy
+from tests.unit.worlds import PERMISSIONS, POLICY, policy
 
 PRIVACY = {"document": "privacy", "version": POLICY}
 
@@ -65,9 +65,9 @@ async def test_the_ledger_shows_every_line_and_only_grows(phone: Phone) -> None:
     mine, neighbour = await phone.sign_in("Ada"), await phone.sign_in("Bo")
     before = (await phone.call("GET", "/v1/me/consents", mine)).json()["items"]
     for what in (
-        {"permission": "camera", "version": "1", "action": "grant"},
-        {"purpose": "partner_sharing", "version": "1", "action": "grant"},
-        {"purpose": "partner_sharing", "version": "1", "action": "withdraw"},
+        {"permission": "camera", "version": PERMISSIONS, "action": "grant"},
+        {"purpose": "partner_sharing", "version": POLICY, "action": "grant"},
+        {"purpose": "partner_sharing", "version": POLICY, "action": "withdraw"},
     ):
         answer = await phone.put("/v1/me/consents", mine, **what)
         assert answer.status_code == 201, answer.text
@@ -101,7 +101,25 @@ async def test_a_consent_that_makes_no_sense_is_refused_and_not_recorded(phone: 
     assert len((await phone.call("GET", "/v1/me/consents", mine)).json()["items"]) == 1
 
 
-@pytest.mark.parametrize("what", [PRIVACY, {"permission": "device_id", "version": POLICY}])
+@pytest.mark.parametrize(
+    ("body", "status", "expected"),
+    [
+        ({"permission": "camera", "action": "grant"}, 409, {"policy_version": PERMISSIONS}),
+        ({"purpose": "partner_sharing", "action": "grant"}, 409, {"policy_version": POLICY}),
+        ({"document": "terms", "action": "withdraw"}, 422, {"errors": [{"field": "version", "reason": "unknown"}]}),
+    ],
+)
+async def test_a_version_that_does_not_exist_is_neither_granted_nor_withdrawn(
+    phone: Phone, body: dict[str, str], status: int, expected: dict[str, Any]
+) -> None:
+    """The answer names the one to show, or the field that is wrong."""
+    mine = await phone.sign_in("Ada")
+    answer = await phone.put("/v1/me/consents", mine, **body, version="1999-01-01")
+    assert (answer.status_code, expected.items() <= answer.json().items()) == (status, True), answer.text
+    assert len((await phone.call("GET", "/v1/me/consents", mine)).json()["items"]) == 1
+
+
+@pytest.mark.parametrize("what", [PRIVACY, {"permission": "device_id", "version": PERMISSIONS}])
 async def test_a_guest_that_withdraws_what_it_rests_on_goes_whole(phone: Phone, what: dict[str, str]) -> None:
     """Uploads are refused at once, the purge is certified; the neighbour keeps everything."""
     guest, neighbour = await phone.start(), await phone.start(OTHER)

@@ -36,6 +36,7 @@ class FakeProvider:
     name: str = "wechat"
     app_id: str = "app-one"
     platforms: frozenset[Platform] = frozenset(PLATFORMS)
+    in_browser: frozenset[Platform] = frozenset({"web"})
     uses_pkce: bool = True
     asked: list[LoginProof] = field(default_factory=list)
     revoked: list[str | None] = field(default_factory=list)

@@ -132,3 +132,30 @@ def test_whatever_is_posted_a_notice_is_read_or_it_is_nothing(
     except LoginFailed:
         return
     assert notice is None or not notice.proven
+
+
+MISSING = [
+    *((name, "android", {}, ["code"], "missing") for name in ("wechat", "alipay")),
+    *((name, "ios", {}, ["code", "access_token"], "one_of_them_missing") for name in ("qq", "weibo")),
+    *((name, "android", {"code": Secret("c")}, ["redirect_uri"], "missing") for name in ("qq", "weibo")),
+    ("apple", "ios", {}, ["attempt_id", "code", "id_token"], "missing"),
+    ("apple", "ios", {"id_token": Secret("a.b.c"), "nonce": Secret("n")}, ["code"], "missing"),
+    ("apple", "ios", {"code": Secret("c"), "nonce": Secret("n")}, ["id_token"], "missing"),
+    ("apple", "web", {}, ["attempt_id", "code"], "missing"),
+    ("apple", "android", {"code": Secret("c"), "nonce": Secret("n")}, ["attempt_id"], "missing"),
+    *((name, "ios", {}, ["code", "attempt_id"], "missing") for name in ("huawei", "oidc")),
+    *((name, "ios", {"id_token": Secret("a.b.c")}, ["code", "attempt_id"], "missing") for name in ("huawei", "oidc")),
+    *((name, "web", {"code": Secret("c")}, ["attempt_id"], "missing") for name in ("huawei", "oidc")),
+]
+
+
+@pytest.mark.parametrize(("name", "platform", "handed", "fields", "reason"), MISSING)
+def test_a_proof_that_is_not_whole_names_what_it_lacks_and_asks_nobody(
+    name: str, platform: Any, handed: dict[str, Any], fields: list[str], reason: str
+) -> None:
+    """What the attempt would have brought is called by the attempt. An id_token alone logs nobody in."""
+    silent = Babbler(name)
+    with pytest.raises(BadRequest) as refused:
+        adapter(name, silent).authenticate(LoginProof(name, platform, **handed))
+    assert refused.value.public_extra == {"errors": [{"field": field, "reason": reason} for field in fields]}
+    assert silent.said == 0

@@ -44,6 +44,17 @@ def test_in_production_no_provider_is_called_in_the_clear() -> None:
     LoginSettings(profile="local", login_qq_base_url="http://127.0.0.1:8090/qq")
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "http://app.example/back", "myapp:/back", "hms://back", "cn.example.app", "/back"],
+)
+def test_an_address_that_no_login_may_lead_back_to_is_refused_at_start(address: str) -> None:
+    """In the clear, or by a scheme that any app may have; ``https`` and an app's own domain are fine."""
+    with pytest.raises(ValidationError):
+        LoginSettings(login_redirect_uris=f"https://app.example/back {address}")
+    assert LoginSettings(login_redirect_uris="https://app.example/back cn.pocketid.app:/back")
+
+
 def test_secrets_of_providers_do_not_print() -> None:
     """Nor do they make the process's repr worth stealing."""
     settings = LoginSettings(login_weibo_app_id="1", login_weibo_app_secret="hidden")  # type: ignore[arg-type]
