@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nameko.timer import timer
 
-from services.imaging import expiry, use_cases
+from services.imaging import expiry, sweeping, use_cases
 from services.imaging.ports import ImagingParts
 from shared.contracts import auth, imaging, payments, retention
 from shared.contracts.base import Done
@@ -99,8 +99,8 @@ class ImagingService:
     @quietly
     def sweep_uploads(self) -> None:
         """Every minute: uploads and renders that never finished, deletions cut short."""
-        use_cases.sweep_uploads(self.parts)
-        use_cases.sweep_renders(self.parts)
+        sweeping.sweep_uploads(self.parts)
+        sweeping.sweep_renders(self.parts)
 
     @timer(interval=60)
     @quietly
@@ -113,5 +113,5 @@ class ImagingService:
     @quietly
     def sweep_store(self) -> None:
         """Every hour: objects that no row knows, rows whose object is missing."""
-        use_cases.sweep_store(self.parts)
+        sweeping.sweep_store(self.parts)
         expiry.find_missing(self.parts)

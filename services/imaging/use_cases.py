@@ -15,15 +15,13 @@ from shared.contracts import imaging as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import IMAGING_PURGES, IMAGING_UNLOCKS, MATTE_FREE
 from shared.kernel.errors import NotFound, NotReady
-from shared.kernel.ids import milliseconds_of
 from shared.messaging.repeats import of_subject
 from shared.storage import subject_prefix
-from shared.storage.port import is_export, photo_prefix
+from shared.storage.port import photo_prefix
 
 PAGE_LIMIT = 200
 ALL_PHOTOS = 100_000
 """More than anybody has."""
-SWEEP_BATCH = 500
 EXPORT_PAGE = 50
 CLOCKS_DIFFER = timedelta(seconds=5)
 """At most, between two services."""
@@ -201,49 +199,6 @@ def count_subject(request: contract.CountSubject, parts: ImagingParts) -> auth.C
         return auth.Count(counts=tx.count_subject(request.subject_id))
 
 
-def sweep_uploads(parts: ImagingParts) -> int:
-    """Delete photos whose upload never finished or whose deletion was cut short; how many."""
-    before = parts.clock() - parts.upload_grace
-    with parts.work.begin() as tx:
-        stale = tx.photos_waiting(PhotoState.UPLOADING, before, SWEEP_BATCH)
-        stale += tx.photos_waiting(PhotoState.DELETING, before, SWEEP_BATCH)
-        for photo in stale:
-            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
-    for photo in stale:
-        finish_deleting(photo, parts)
-    return len(stale)
-
-
-def sweep_renders(parts: ImagingParts) -> int:
-    """Delete what a worker that died half way through a render left: its objects, then its rows; how many."""
-    with parts.work.begin() as tx:
-        stale = tx.renders_unfinished(parts.clock() - parts.upload_grace, SWEEP_BATCH)
-    for render in stale:
-        parts.store.delete([render.file_key, render.preview_key])
-        with parts.work.begin() as tx:
-            tx.delete_render(render.render_id)
-            tx.forget_object(render.file_key)
-            tx.forget_object(render.preview_key)
-    return len(stale)
-
-
-def sweep_store(parts: ImagingParts) -> int:
-    """Delete objects that no row knows: what a process that died between a fence and its clean-up left. How many.
-
-    Young photos are passed over: their upload may be under way. Their age is in their id. Exports are retention's.
-    """
-    oldest = (parts.clock() - parts.upload_grace).timestamp() * 1000
-    swept = 0
-    batch: list[str] = []
-    for key in parts.store.keys(""):
-        if not is_export(key) and _photo_milliseconds(key) < oldest:
-            batch.append(key)
-        if len(batch) == SWEEP_BATCH:
-            swept += _sweep_batch(batch, parts)
-            batch = []
-    return swept + _sweep_batch(batch, parts)
-
-
 def shown(photo: Photo) -> contract.PhotoState:
     """A photo as the contract tells it."""
     return contract.PhotoState(
@@ -295,17 +250,3 @@ def finish_deleting(photo: Photo, parts: ImagingParts) -> None:
     parts.store.delete_prefix(photo_prefix(photo.subject_id, photo.photo_id))
     with parts.work.begin() as tx:
         tx.delete_photo(photo.photo_id)
-
-
-def _photo_milliseconds(key: str) -> int:
-    try:
-        return milliseconds_of(UUID(key.split("/")[1]))
-    except (IndexError, ValueError):
-        return 0
-
-
-def _sweep_batch(keys: list[str], parts: ImagingParts) -> int:
-    with parts.work.begin() as tx:
-        orphans = tx.unregistered(keys)
-    parts.store.delete(orphans)
-    return len(orphans)

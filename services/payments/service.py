@@ -14,15 +14,14 @@ from services.payments import (
     use_cases,
 )
 from services.payments.audit_service import AuditEntryPoints
+from services.payments.listening_service import ListeningEntryPoints
 from services.payments.ports import PaymentsParts
-from shared.contracts import bookkeeping, imaging, payments, retention
-from shared.contracts.queues import PAYMENTS_PHOTOS, PAYMENTS_PURGES
+from shared.contracts import bookkeeping, payments
 from shared.host.answering import answers
-from shared.host.listening import listens_to
 from shared.host.running import Part, quietly
 
 
-class PaymentsService(AuditEntryPoints):
+class PaymentsService(AuditEntryPoints, ListeningEntryPoints):
     """Takes money through Alipay and says who may download what."""
 
     name = "payments"
@@ -97,26 +96,6 @@ class PaymentsService(AuditEntryPoints):
     def reconcile_day(self, request: bookkeeping.ReconcileDay) -> bookkeeping.Reconciled:
         """Compare a day's bill with our books."""
         return bill_cases.reconcile_day(request, self.parts)
-
-    @listens_to(PAYMENTS_PURGES, retention.PurgeRequested)
-    def purge_subject(self, event: retention.PurgeRequested) -> None:
-        """A purge begins: fence, strip or pass on, report."""
-        erasure_cases.purge_subject(event, self.parts)
-
-    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoRejected)
-    def hear_rejection(self, event: imaging.PhotoRejected) -> None:
-        """A photo cannot be used."""
-        photo_cases.hear_loss(event, self.parts)
-
-    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoFailed)
-    def hear_failure(self, event: imaging.PhotoFailed) -> None:
-        """We could not work on a photo."""
-        photo_cases.hear_loss(event, self.parts)
-
-    @listens_to(PAYMENTS_PHOTOS, imaging.PhotoDeleted)
-    def hear_deletion(self, event: imaging.PhotoDeleted) -> None:
-        """A photo is deleted, its owner stays."""
-        photo_cases.hear_loss(event, self.parts)
 
     @timer(interval=1)
     @quietly

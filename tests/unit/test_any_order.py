@@ -19,8 +19,8 @@ import pytest
 
 from services.auth import revocations
 from services.auth import use_cases as auth_cases
+from services.imaging import sweeping, worker_cases
 from services.imaging import use_cases as imaging_cases
-from services.imaging import worker_cases
 from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
 from services.imaging.worker_cases import Void, WorkerParts
@@ -240,8 +240,8 @@ class Dice:
 
     def sweep(self) -> None:
         """Imaging's timers."""
-        imaging_cases.sweep_uploads(self.world.imaging.parts)
-        imaging_cases.sweep_store(self.world.imaging.parts)
+        sweeping.sweep_uploads(self.world.imaging.parts)
+        sweeping.sweep_store(self.world.imaging.parts)
 
     def waver(self) -> None:
         """An account withdraws its consent, or gives it again: its photos go, and others come."""

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.auth import use_cases as auth_cases
+from services.imaging import sweeping
 from services.imaging import use_cases as imaging_cases
 from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
@@ -214,7 +215,7 @@ def test_a_withdrawal_that_dies_half_way_is_finished_by_its_repetition_or_by_the
     assert works.imaging.trouble.all_happened
     imaging_cases.stop_processing(event, works.imaging.parts)  # type: ignore[arg-type]
     works.clock.forward(3600)
-    imaging_cases.sweep_uploads(works.imaging.parts)
+    sweeping.sweep_uploads(works.imaging.parts)
     assert works.imaging.objects(mine) == []
     assert works.imaging.count(mine)["photos"] == 0
     assert works.imaging.objects(neighbour) == ["cutout", "original"]

@@ -7,7 +7,7 @@ import pytest
 from services.auth import use_cases
 from shared.contracts import auth
 from shared.crypto import token_hash
-from shared.kernel.errors import IdempotencyConflict, SubjectErased, Unauthenticated
+from shared.kernel.errors import IdempotencyConflict, PocketError, SubjectErased, Unauthenticated
 from shared.kernel.ids import new_id
 from tests.unit.worlds import OTHER_DEVICE, AuthWorld
 
@@ -48,11 +48,11 @@ def test_a_used_token_without_its_own_key_ends_the_family_as_ever(world: AuthWor
     first, neighbour = world.admit(), world.admit(OTHER_DEVICE)
     second = refresh(world, first.refresh_token, "k")
     third = refresh(world, second.refresh_token, "known", "another body")
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(PocketError, match="session_revoked"):
         refresh(world, first.refresh_token, key)
     assert [m.session_id for m in world.said(auth.SessionRevoked)] == [first.session_id]  # type: ignore[attr-defined]
     for token, own in ((first, "k"), (second, "known"), (third, "new")):
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(PocketError, match="session_revoked"):
             refresh(world, token.refresh_token, own)
     assert refresh(world, neighbour.refresh_token)
 
@@ -79,7 +79,7 @@ def test_a_session_that_has_ended_gives_its_tokens_to_nobody(world: AuthWorld) -
     first = world.admit()
     refresh(world, first.refresh_token, "k")
     use_cases.end_session(auth.EndSession(subject_id=first.subject_id, session_id=first.session_id), world.parts)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(PocketError, match="session_revoked"):
         refresh(world, first.refresh_token, "k")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.unit.gateway.phones import DEVICE, TYPE, Phone, form, part, png
-from tests.unit.worlds import POLICY
+from tests.unit.worlds import PERMISSIONS, POLICY
 
 Made = tuple[str, str, dict[str, Any]]
 """A call: method, path, what it is made with."""
@@ -132,14 +132,14 @@ async def change_me(phone: Phone) -> Trial:
 
 @trial("POST /v1/me/consents")
 async def consent(phone: Phone) -> Trial:
-    body = {"permission": "camera", "version": "1", "action": "grant"}
+    body = {"permission": "camera", "version": PERMISSIONS, "action": "grant"}
     path, other = "/v1/me/consents", body | {"action": "withdraw"}
     return Trial(await phone.start(), post(path, **body), post(path, **other), also=[post(path, **other)])
 
 
 @trial("POST /v1/me/guardian-requests")
 async def ask_guardian(phone: Phone) -> Trial:
-    consents = {"permission": "camera", "version": "1", "action": "grant"}
+    consents = {"permission": "camera", "version": PERMISSIONS, "action": "grant"}
     child = await phone.start(age_band="under_14")
     return Trial(child, post("/v1/me/guardian-requests"), post("/v1/me/consents", **consents))
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.imaging import expiry, use_cases
+from services.imaging import expiry, sweeping
 from shared.kernel.errors import Unavailable
 from shared.storage import object_key
 from shared.storage.port import export_key
@@ -59,7 +59,7 @@ def test_an_expiry_that_dies_is_finished_later(world: ImagingWorld, step: str) -
         expiry.expire_photos(world.parts)
     world.clock.forward(DAY)
     expiry.expire_photos(world.parts)
-    use_cases.sweep_uploads(world.parts)
+    sweeping.sweep_uploads(world.parts)
     assert world.objects(old.subject_id) == []
     assert set(world.count(old.subject_id).values()) == {0}
 
@@ -95,6 +95,6 @@ def test_the_sweep_of_the_store_leaves_what_is_not_imagings(world: ImagingWorld)
     for key in (foreign, orphan):
         world.store.put(key, b"x")
     world.clock.forward(3600)
-    assert use_cases.sweep_store(world.parts) == 1
+    assert sweeping.sweep_store(world.parts) == 1
     assert foreign in set(world.store.keys(""))
     assert orphan not in set(world.store.keys(""))

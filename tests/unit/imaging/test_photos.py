@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.imaging import use_cases
+from services.imaging import sweeping, use_cases
 from services.imaging.domain.photos import MOVES, SETTLED, VISIBLE, PhotoState, move
 from shared.contracts import imaging, retention
 from shared.contracts.queues import MATTE_FREE
@@ -169,7 +169,7 @@ def test_a_deletion_that_dies_half_way_is_invisible_at_once_and_swept_up_later(w
     assert world.state(doomed) == "deleting"
     assert [item.photo_id for item in page(world, subject).items] == [kept.photo_id]
     world.clock.forward(601)
-    assert use_cases.sweep_uploads(world.parts) == 1
+    assert sweeping.sweep_uploads(world.parts) == 1
     assert world.state(doomed) is None
     assert [key for key in world.store.objects if str(doomed.photo_id) in key] == []
     assert world.state(kept) == "ready"
@@ -274,7 +274,7 @@ def test_an_upload_that_never_finished_is_swept_away_and_a_fresh_one_is_spared(w
     world.clock.forward(601)
     fresh = Owned(subject, world.register(subject).photo_id)
     world.put_original(fresh)
-    assert use_cases.sweep_uploads(world.parts) == 1
+    assert sweeping.sweep_uploads(world.parts) == 1
     assert world.state(stale) is None
     assert (world.state(fresh), world.state(finished)) == ("uploading", "queued")
     assert set(world.store.objects) == {fresh.key("original"), finished.key("original")}
@@ -285,7 +285,7 @@ def test_a_late_confirmation_of_a_swept_upload_is_not_found(world: ImagingWorld)
     subject = world.subject()
     stale = Owned(subject, world.register(subject).photo_id)
     world.clock.forward(601)
-    use_cases.sweep_uploads(world.parts)
+    sweeping.sweep_uploads(world.parts)
     with pytest.raises(NotFound):
         world.confirm(stale)
     assert not world.said(imaging.MattePhoto)
@@ -298,10 +298,10 @@ def test_objects_that_no_row_knows_are_swept_from_the_store_and_young_ones_are_s
     for owned in (orphan,):
         world.put_original(owned)
     world.store.put("not even a key of ours", b"?")
-    assert use_cases.sweep_store(world.parts) == 1, "only what cannot be an upload under way"
+    assert sweeping.sweep_store(world.parts) == 1, "only what cannot be an upload under way"
     assert set(world.store.objects) == {orphan.key("original"), kept.key("original")}
     world.clock.forward(601)
-    assert use_cases.sweep_store(world.parts) == 1
+    assert sweeping.sweep_store(world.parts) == 1
     assert set(world.store.objects) == {kept.key("original")}
 
 
@@ -309,13 +309,13 @@ def test_a_sweep_of_more_objects_than_one_batch_misses_none(
     world: ImagingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches end anywhere."""
-    monkeypatch.setattr(use_cases, "SWEEP_BATCH", 3)
+    monkeypatch.setattr(sweeping, "SWEEP_BATCH", 3)
     subject = world.subject()
     kept = world.upload(subject)
     for _ in range(7):
         world.put_original(Owned(subject, new_id()))
     world.clock.forward(601)
-    assert use_cases.sweep_store(world.parts) == 7
+    assert sweeping.sweep_store(world.parts) == 7
     assert set(world.store.objects) == {kept.key("original")}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.imaging import use_cases
+from services.imaging import sweeping
 from shared.testing.faults import Killed
 from tests.unit.worlds import ImagingWorld
 
@@ -19,9 +19,9 @@ def test_what_a_worker_left_of_a_render_is_swept_and_what_is_whole_or_young_is_s
     with pytest.raises(Killed):
         world.render(owned)
     assert world.count(owned.subject_id)["renders"] == 2
-    assert use_cases.sweep_renders(world.parts) == 0, "it may be under way"
+    assert sweeping.sweep_renders(world.parts) == 0, "it may be under way"
     world.clock.forward(601)
-    assert use_cases.sweep_renders(world.parts) == 1
+    assert sweeping.sweep_renders(world.parts) == 1
     assert world.count(owned.subject_id)["renders"] == 1
     assert set(world.objects(owned.subject_id)) == {
         "original",

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.imaging import sweeping
 from services.retention import exports
 from services.retention.domain import exports as rules
 from services.retention.domain.exports import MOVES, Export, ExportState
@@ -310,7 +311,6 @@ def test_a_sweep_that_dies_between_row_and_objects_is_made_up_for(world: RightsW
 
 def test_objects_that_no_row_knows_are_swept_and_no_other(world: RightsWorld) -> None:
     """What a builder that died behind a fence left; photos are imaging's, and imaging leaves exports alone."""
-    from services.imaging import use_cases as imaging_cases
 
     ada = world.person(DEVICE)
     export = world.ask_export(ada)
@@ -320,7 +320,7 @@ def test_objects_that_no_row_knows_are_swept_and_no_other(world: RightsWorld) ->
     before = set(world.imaging.store.keys(""))
     assert exports.sweep_exports(world.retention.rights) == 0, "too young"
     world.clock.forward(3600)
-    assert imaging_cases.sweep_store(world.imaging.parts) == 0
+    assert sweeping.sweep_store(world.imaging.parts) == 0
     assert exports.sweep_exports(world.retention.rights) == 1
     assert set(world.imaging.store.keys("")) == before - {orphan}
 

@@ -26,6 +26,7 @@ BY_ANNOTATION: dict[Any, st.SearchStrategy[Any]] = {
     UUID | None: st.none() | st.uuids(),
     datetime: moments,
     str: st.text(max_size=20),
+    bool: st.booleans(),
     int: st.integers(0, 10**12),
     list[str]: st.lists(st.text(max_size=5), max_size=4),
     dict[str, int]: st.dictionaries(st.text(max_size=5), st.integers(0, 10**9), max_size=4),
@@ -155,6 +156,6 @@ def test_messages_hold_ids_and_facts_only() -> None:
     allowed = {"message_id", "at", "subject_id", "purge_id", "photo_id", "session_id", "reason", "reasons", "counts",
                "account_id", "heir_id", "kind", "name", "subject_kind"}  # fmt: skip
     allowed |= {"heir_id", "order_id", "product", "refunded", "revision", "scopes", "kept"}
-    allowed |= {"export_id", "recipient", "what", "ground"}
+    allowed |= {"export_id", "recipient", "what", "ground", "was_ready"}
     for kind in KINDS:
         assert set(kind.model_fields) <= allowed, kind
