@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from services.gateway import problems
 from services.gateway.access import Access
 from services.gateway.body_limit import BodyLimit
+from services.gateway.json_door import JsonDoor
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
@@ -60,6 +61,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     for module in (guests, accounts, me, photos, renders, payments, purges, rights, events, catalogue, capabilities):
         app.include_router(module.router)
     app.middleware("http")(_observed)
+    app.add_middleware(JsonDoor)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _health_page, include_in_schema=False)

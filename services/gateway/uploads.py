@@ -133,9 +133,9 @@ async def receive(stream: AsyncIterator[bytes], content_type: str, file: SealedF
         raise BadRequest("not multipart/form-data")
     reader = _FormReader(file)
     names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
-    parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
     received = 0
     try:
+        parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
         async for piece in stream:
             received += len(piece)
             if received > file.max_bytes + 64 * 1024:
