@@ -169,7 +169,7 @@ async def open_order(
     if body.photo_id is not None:
         photo = await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=body.photo_id))
         if photo.status in UNUSABLE:
-            raise Conflict("this photo cannot be used", public_extra={"status": photo.status})
+            raise Conflict("this photo cannot be used", public_extra={"photo_status": photo.status})
     order = await parts.asker.ask(
         payments.OpenOrder(
             subject_id=caller.subject_id,

@@ -145,7 +145,7 @@ async def export_file(export_id: UUID, caller: CurrentCaller, parts: GatewayPart
     if export.status == "expired":
         raise NotFound("expired")
     if export.status != "ready":
-        raise Conflict(f"the export is {export.status}", public_extra={"status": export.status})
+        raise Conflict(f"the export is {export.status}", public_extra={"export_status": export.status})
     first = await _part(export, 1, caller, parts)
     headers = {
         "Content-Length": str(export.bytes),

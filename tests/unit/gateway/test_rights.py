@@ -110,7 +110,7 @@ async def test_an_export_is_asked_for_built_and_downloaded(phone: Phone) -> None
     assert asked.status_code == 202, asked.text
     export_id = asked.json()["export_id"]
     early = await phone.client.get(f"/v1/me/exports/{export_id}/file", headers=her)
-    assert (early.status_code, code(early), early.json()["status"]) == (409, "conflict", "queued")
+    assert (early.status_code, code(early), early.json()["export_status"]) == (409, "conflict", "queued")
     phone.build(ada, export_id)
     shown = (await phone.client.get(f"/v1/me/exports/{export_id}", headers=her)).json()
     assert set(shown) == {"export_id", "status", "requested_at", "expires_at", "bytes"}
