@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.kernel.errors import MEANINGS, Code
+
 OWN_WORDS = ("value_error", "assertion_error")
 """Kinds whose text is written by a validator of ours."""
 
@@ -35,6 +37,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "less_than_equal": ("不能大于 {le}", "must be {le} at most"),
     "literal_error": ("须为以下之一：{expected}", "must be one of {expected}"),
     "enum": ("须为以下之一：{expected}", "must be one of {expected}"),
+    "bad_cursor": ("不是这个列表的游标", "is no cursor of this list"),
+    "not_taken": ("此商品没有这个字段", "this product takes no such field"),
     "too_deep": ("嵌套太深", "is nested too deeply"),
     "not_text": ("含有无效字符", "holds characters that are no text"),
     "number_too_large": ("数字太大", "holds a number that is too large"),
@@ -46,6 +50,25 @@ def field_error(field: str, kind: str, language: str, words: Mapping[str, Any] |
     texts = _TEXTS.get(kind)
     reason = texts[language == "en"].format_map(words or {}) if texts else kind.replace("_", " ")
     return {"field": field, "reason": reason, "code": kind}
+
+
+def told_of(extra: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """What an error adds to its problem: codes of reasons get their titles, a field its entry among the ``errors``."""
+    told = dict(extra)
+    if "reasons" in told:
+        told["reasons"] = [titled(code, language) for code in told["reasons"]]
+    if "field" in told:
+        kind = str(told.pop("kind", "invalid"))
+        entry = field_error(str(told["field"]), kind, language)
+        entry["reason"] = str(told.get("reason", entry["reason"]))
+        told["errors"] = [entry]
+    return told
+
+
+def titled(code: str, language: str) -> dict[str, str]:
+    """A photo's reason: its code, and what a person reads."""
+    meaning = MEANINGS[Code(code)]
+    return {"code": code, "title": meaning.en if language == "en" else meaning.zh}
 
 
 def field_errors(errors: list[Any], language: str) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.gateway.field_reasons import field_error, field_errors
+from services.gateway.field_reasons import field_error, field_errors, told_of
 from shared.kernel import log
 from shared.kernel.errors import Code, PocketError, TimedOut, Unavailable
 from shared.rpc.wire import where
@@ -57,7 +57,11 @@ def problem(request: Request, error: PocketError, **extra: Any) -> JSONResponse:
         "retryable": error.retryable,
     }
     # What an error adds never takes the place of a problem's own members.
-    body = own | {name: value for name, value in {**error.public_extra, **extra}.items() if name not in own}
+    body = own | {
+        name: value
+        for name, value in {**told_of(error.public_extra, language_of(request)), **extra}.items()
+        if name not in own
+    }
     headers = {"Retry-After": "2"} if error.http_status in (429, 503) else {}
     if error.http_status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{error.actual_code}"'

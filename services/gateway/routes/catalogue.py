@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
+from services.gateway.lists import PageOf
 from services.gateway.parts import GatewayParts, Parts
 from services.gateway.problems import language_of
 from shared.contracts import auth, consents, imaging
@@ -54,10 +55,11 @@ class ChangesAnswer(BaseModel):
 
 
 @router.get("/specs")
-async def specs(parts: GatewayParts, q: str = "", category: str | None = None) -> SpecAnswer:
+async def specs(parts: GatewayParts, page: PageOf, q: str = "", category: str | None = None) -> SpecAnswer:
     """Search the catalogue: Chinese, English, id or size."""
     found = await parts.asker.ask(imaging.FindSpecs(text=q[:100], category=category))
-    return SpecAnswer(items=found.items)
+    items, next_cursor = page.cut(found.items, lambda one: one["id"])
+    return SpecAnswer(items=items, next_cursor=next_cursor)
 
 
 @router.get("/specs/{spec_id}")
@@ -76,10 +78,11 @@ async def policy(document: Document, request: Request, parts: GatewayParts) -> P
 
 
 @router.get("/policies/{document}/versions")
-async def policy_versions(document: Document, request: Request, parts: GatewayParts) -> VersionsAnswer:
+async def policy_versions(document: Document, request: Request, parts: GatewayParts, page: PageOf) -> VersionsAnswer:
     """A document's versions, newest first: `upcoming`, `in_force` or `past`."""
     ask = consents.ListPolicyVersions(document=document, language=language_of(request))
-    return VersionsAnswer(items=(await parts.asker.ask(ask)).items)
+    items, next_cursor = page.cut((await parts.asker.ask(ask)).items, lambda one: one["version"])
+    return VersionsAnswer(items=items, next_cursor=next_cursor)
 
 
 @router.get("/policies/{document}/versions/{version}/changes")

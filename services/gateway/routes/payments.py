@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
+from services.gateway.lists import PageOf
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, fingerprint
 from services.gateway.problems import language_of
 from shared.contracts import imaging, payments
@@ -152,12 +153,14 @@ class EntitlementsAnswer(BaseModel):
 
 
 @router.get("/products")
-async def products(request: Request, parts: GatewayParts) -> ProductList:
+async def products(request: Request, parts: GatewayParts, page: PageOf) -> ProductList:
     """What can be bought, at which price."""
     offered = await parts.asker.ask(payments.ListProducts())
     language = language_of(request)
+    items, next_cursor = page.cut(offered.items, lambda one: one.product)
     return ProductList(
-        items=[ProductAnswer(**{**one.model_dump(), "name": one.name[language]}) for one in offered.items]
+        items=[ProductAnswer(**{**one.model_dump(), "name": one.name[language]}) for one in items],
+        next_cursor=next_cursor,
     )
 
 

@@ -23,6 +23,7 @@ from services.imaging import use_cases as imaging_cases
 from services.imaging import worker_cases
 from services.payments import entitlement_cases, payment_cases, refund_cases
 from services.payments import use_cases as payments_cases
+from services.retention import disclosures, exports, feedback
 from services.retention import use_cases as retention_cases
 from shared.contracts import auth, imaging, payments, retention
 from shared.crypto.subject_keys import KeyCache
@@ -34,6 +35,7 @@ from tests.unit.worlds import POLICY, World
 
 AUTH_MODULES = (auth_cases, accounts, proofs, profiles, ledger, guardians, policy_cases, notices)
 PAYMENTS_MODULES = (payments_cases, payment_cases, refund_cases, entitlement_cases)
+RIGHTS_MODULES = (exports, disclosures, feedback)
 KEY = base64.b64encode(b"k" * 32).decode()
 DEVICE, OTHER = "6fa459ea-ee8a-4ca4-894e-db77e160355e", "7fa459ea-ee8a-4ca4-894e-db77e160355f"
 
@@ -86,6 +88,9 @@ class Switchboard:
             return case(call, world.payments.parts)
         if call.service == "auth":
             return self._auth(call)
+        found = [getattr(m, call.method) for m in RIGHTS_MODULES if hasattr(m, call.method)]
+        if call.service == "retention" and found:
+            return found[0](call, world.retention.rights)
         modules = {
             "imaging": (imaging_cases, world.imaging),
             "retention": (retention_cases, world.retention),
