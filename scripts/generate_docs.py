@@ -129,6 +129,7 @@ def openapi() -> dict[str, Any]:
     """The HTTP interface, from the gateway's application with made-up settings; no connection is made."""
     key = base64.b64encode(bytes(32)).decode()
     settings = GatewaySettings(
+        profile="local",
         amqp_url=SecretStr("amqp://unused"),
         s3_endpoint="http://unused",
         s3_access_key=SecretStr("unused"),

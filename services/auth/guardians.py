@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -31,7 +32,9 @@ def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.Gu
         tx.hold_subject(request.subject_id)
         waiting = [g for g in tx.guardianships(request.subject_id) if g.link_hash and now < g.expires_at]
         if len(waiting) >= LINKS_AT_ONCE:
-            raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS)
+            free_at = sorted(g.expires_at for g in waiting)[-LINKS_AT_ONCE]
+            extra: dict[str, object] = {"retry_after": max(1, math.ceil((free_at - now).total_seconds()))}
+            raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS, public_extra=extra)
         asked = Guardianship(new_id(), request.subject_id, None, token_hash(link), now + LINK_LIFE)
         tx.add_guardianship(asked)
     return contract.GuardianLink(guardianship_id=asked.guardianship_id, link_token=link, expires_at=asked.expires_at)

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from services.gateway import problems
 from services.gateway.access import Access
 from services.gateway.body_limit import BodyLimit
+from services.gateway.head import HeadAsGet
 from services.gateway.json_door import JsonDoor
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
@@ -54,7 +55,7 @@ Next = Callable[[Request], Awaitable[Response]]
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI application; it connects when it starts, not here."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan)
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan, redirect_slashes=False)
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
@@ -63,6 +64,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.middleware("http")(_observed)
     app.add_middleware(JsonDoor)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
+    app.add_middleware(HeadAsGet)
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _health_page, include_in_schema=False)
     return app

@@ -45,6 +45,9 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
+_LARGEST = ("上传内容不能超过 {}", "What is sent may be {} at most")
+
+
 def field_error(field: str, kind: str, language: str, words: Mapping[str, Any] | None = None) -> dict[str, str]:
     """One entry of a problem's ``errors``: which field, the kind of mistake, and the reason as a person reads it."""
     texts = _TEXTS.get(kind)
@@ -54,7 +57,9 @@ def field_error(field: str, kind: str, language: str, words: Mapping[str, Any] |
 
 def told_of(extra: Mapping[str, Any], language: str) -> dict[str, Any]:
     """What an error adds to its problem: codes of reasons get their titles, a field its entry among the ``errors``."""
-    told = dict(extra)
+    told = {name: value for name, value in extra.items() if name != "title"}
+    if "max_bytes" in told:
+        told["title"] = _LARGEST[language == "en"].format(_size(int(told["max_bytes"])))
     if "reasons" in told:
         told["reasons"] = [titled(code, language) for code in told["reasons"]]
     if "field" in told:
@@ -82,3 +87,11 @@ def _entry(error: Mapping[str, Any], language: str) -> dict[str, str]:
     if error["type"] in OWN_WORDS:
         told["reason"] = str(error["msg"]).partition(", ")[2]
     return told
+
+
+def _size(count: int) -> str:
+    """So many bytes in the largest unit that tells them exactly."""
+    for unit, name in ((1024 * 1024, "MB"), (1024, "KB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count:,} B"

@@ -29,7 +29,10 @@ class Page:
     ) -> None:
         self._path = request.url.path
         self._limit = limit
-        self._place, self._last = self._read(cursor) if cursor is not None else (0, None)
+        self._place: int = 0
+        self._last: str | None = None
+        if cursor is not None:
+            self._place, self._last = self._read(cursor)
 
     def cut(self, items: Sequence[T], id_of: Callable[[T], object]) -> tuple[list[T], str | None]:
         """The items of this page, and the cursor of the next one if there is one."""

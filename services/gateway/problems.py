@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.gateway.addresses import allowed
 from services.gateway.field_reasons import field_error, field_errors, told_of
 from shared.kernel import log
 from shared.kernel.errors import Code, PocketError, TimedOut, Unavailable
@@ -48,7 +49,9 @@ def language_of(request: Request) -> str:
 
 def problem(request: Request, error: PocketError, **extra: Any) -> JSONResponse:
     """The response that tells ``error``; its detail stays in the log."""
-    title = error.public(language_of(request))
+    language = language_of(request)
+    own_extra = told_of(error.public_extra, language)
+    title = own_extra.pop("title", error.public(language))
     own = {
         "type": f"urn:pocketid:problem:{error.actual_code}",
         "title": title,
@@ -57,12 +60,8 @@ def problem(request: Request, error: PocketError, **extra: Any) -> JSONResponse:
         "retryable": error.retryable,
     }
     # What an error adds never takes the place of a problem's own members.
-    body = own | {
-        name: value
-        for name, value in {**told_of(error.public_extra, language_of(request)), **extra}.items()
-        if name not in own
-    }
-    headers = {"Retry-After": "2"} if error.http_status in (429, 503) else {}
+    body = own | {name: value for name, value in {**own_extra, **extra}.items() if name not in own}
+    headers = {"Retry-After": str(own_extra.get("retry_after", 2))} if error.http_status in (429, 503) else {}
     if error.http_status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{error.actual_code}"'
     if error.http_status == 500:
@@ -97,7 +96,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
         code = _BY_STATUS.get(error.status_code, Code.BAD_REQUEST if error.status_code < 500 else Code.INTERNAL)
-        return problem(request, PocketError(code=code))
+        answer = problem(request, PocketError(code=code))
+        if error.status_code == 405:
+            answer.headers["Allow"] = allowed(request)
+        return answer
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -50,7 +50,7 @@ class SealedFile:
         """Take the next piece; raises what :func:`receive` raises."""
         self.size += len(piece)
         if self.size > self.max_bytes:
-            raise PhotoRejected(Code.TOO_LARGE, "over the cap")
+            raise _over(self.max_bytes)
         if not self._sniffed:
             self._head += piece[: SNIFF_BYTES - len(self._head)]
             if len(self._head) >= SNIFF_BYTES:
@@ -71,6 +71,10 @@ class SealedFile:
         head = bytes(self._head)
         self._head.clear()
         peek(head)
+
+
+def _over(max_bytes: int) -> PhotoRejected:
+    return PhotoRejected(Code.TOO_LARGE, "over the cap", public_extra={"max_bytes": max_bytes})
 
 
 @dataclass
@@ -139,7 +143,7 @@ async def receive(stream: AsyncIterator[bytes], content_type: str, file: SealedF
         async for piece in stream:
             received += len(piece)
             if received > file.max_bytes + 64 * 1024:
-                raise PhotoRejected(Code.TOO_LARGE, "over the cap")
+                raise _over(file.max_bytes)
             parser.write(piece)
         parser.finalize()
         if not reader.ended:

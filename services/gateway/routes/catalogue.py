@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Path, Request
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
@@ -19,6 +19,16 @@ from shared.kernel.errors import NotFound
 router = APIRouter(prefix="/v1", tags=["catalogue and policies"])
 
 Document = Literal["privacy", "terms", "sdk-list", "permissions"]
+
+
+def known_document(document: Annotated[str, Path(json_schema_extra={"enum": list(get_args(Document))})]) -> str:
+    """The document's name; one that there is not is not found."""
+    if document not in get_args(Document):
+        raise NotFound("document")
+    return document
+
+
+Named = Annotated[str, Depends(known_document)]
 
 
 class SpecAnswer(BaseModel):
@@ -72,13 +82,13 @@ async def spec(spec_id: str, parts: GatewayParts) -> dict[str, Any]:
 
 
 @router.get("/policies/{document}")
-async def policy(document: Document, request: Request, parts: GatewayParts) -> PolicyAnswer:
+async def policy(document: Named, request: Request, parts: GatewayParts) -> PolicyAnswer:
     """The version in force, and the one to come if there is one."""
     return await _policy(document, None, request, parts)
 
 
 @router.get("/policies/{document}/versions")
-async def policy_versions(document: Document, request: Request, parts: GatewayParts, page: PageOf) -> VersionsAnswer:
+async def policy_versions(document: Named, request: Request, parts: GatewayParts, page: PageOf) -> VersionsAnswer:
     """A document's versions, newest first: `upcoming`, `in_force` or `past`."""
     ask = consents.ListPolicyVersions(document=document, language=language_of(request))
     items, next_cursor = page.cut((await parts.asker.ask(ask)).items, lambda one: one["version"])
@@ -87,7 +97,7 @@ async def policy_versions(document: Document, request: Request, parts: GatewayPa
 
 @router.get("/policies/{document}/versions/{version}/changes")
 async def policy_changes(
-    document: Document, version: str, request: Request, parts: GatewayParts, since: str
+    document: Named, version: str, request: Request, parts: GatewayParts, since: str
 ) -> ChangesAnswer:
     """What a version changes since another one, line by line."""
     language = language_of(request)
@@ -99,7 +109,7 @@ async def policy_changes(
 
 
 @router.get("/policies/{document}/versions/{version}")
-async def policy_version(document: Document, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
+async def policy_version(document: Named, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
     """One version of a document."""
     return await _policy(document, version[:40], request, parts)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from services.gateway.addresses import absolute_url
 from services.gateway.certificate_page import certificate_page
 from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
@@ -154,5 +155,5 @@ async def _repeated(subject_id: UUID, key: str, request: Request, parts: Parts) 
 
 
 def _started(opened: retention.PurgeOpened, request: Request) -> PurgeStarted:
-    url = str(request.url_for("purge_progress", receipt=opened.receipt))
+    url = absolute_url(request, "purge_progress", receipt=opened.receipt)
     return PurgeStarted(purge_id=opened.purge_id, receipt=opened.receipt, receipt_url=url)

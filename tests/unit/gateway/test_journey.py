@@ -236,7 +236,7 @@ async def test_what_does_not_exist_and_what_is_not_allowed_are_problems_too(phon
     assert code(await phone.client.get("/v1/nothing")) == "not_found"
     assert code(await phone.client.put("/v1/guests")) == "method_not_allowed"
     assert code(await phone.client.get("/v1/specs/no-such-spec")) == "not_found"
-    assert code(await phone.client.get("/v1/policies/no-such-document")) == "bad_request"
+    assert code(await phone.client.get("/v1/policies/no-such-document")) == "not_found"
     assert code(await phone.client.get("/v1/purges/forged")) == "not_found"
 
 

@@ -80,7 +80,7 @@ async def phone() -> AsyncIterator[Phone]:
     world = RightsWorld()
     board = Switchboard(world)
     settings = GatewaySettings(
-        amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
+        profile="local", amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
         master_keys=f"m1:{KEY}", device_pepper=KEY, notice_key=KEY, rate_feedback_per_address=5,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)
