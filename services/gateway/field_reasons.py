@@ -38,6 +38,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "literal_error": ("须为以下之一：{expected}", "must be one of {expected}"),
     "enum": ("须为以下之一：{expected}", "must be one of {expected}"),
     "bad_cursor": ("不是这个列表的游标", "is no cursor of this list"),
+    "no_such_product": ("没有这种商品", "there is no such product"),
     "not_taken": ("此商品没有这个字段", "this product takes no such field"),
     "too_deep": ("嵌套太深", "is nested too deeply"),
     "not_text": ("含有无效字符", "holds characters that are no text"),
