@@ -16,6 +16,7 @@ from services.gateway import problems
 from services.gateway.access import Access
 from services.gateway.body_limit import BodyLimit
 from services.gateway.head import HeadAsGet
+from services.gateway.interface import describe
 from services.gateway.json_door import JsonDoor
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
@@ -30,6 +31,7 @@ from services.gateway.routes import (
     payments,
     photos,
     purges,
+    reference,
     renders,
     rights,
 )
@@ -55,12 +57,34 @@ Next = Callable[[Request], Awaitable[Response]]
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI application; it connects when it starts, not here."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version="1",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
-    for module in (guests, accounts, me, photos, renders, payments, purges, rights, events, catalogue, capabilities):
+    for module in (
+        guests,
+        accounts,
+        me,
+        photos,
+        renders,
+        payments,
+        purges,
+        rights,
+        events,
+        catalogue,
+        capabilities,
+        reference,
+    ):
         app.include_router(module.router)
+    describe(app)
     app.middleware("http")(_observed)
     app.add_middleware(JsonDoor)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Path, Request
 from markdown_it import MarkdownIt
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.lists import PageOf
 from services.gateway.parts import GatewayParts, Parts
@@ -31,10 +31,33 @@ def known_document(document: Annotated[str, Path(json_schema_extra={"enum": list
 Named = Annotated[str, Depends(known_document)]
 
 
+class Spec(BaseModel):
+    """A spec with its rules and sources. A rule that does not exist is left out; there are more than are named here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(examples=["one-inch"])
+    category: str
+    name: dict[str, str] = Field(description="`zh` and `en`")
+    width_px: int
+    height_px: int
+    width_mm: int | float | None = None
+    height_mm: int | float | None = None
+    dpi: int
+    px_rule: str = Field(description="`suggested`, or fixed by the authority")
+    backgrounds: list[str] = Field(description="the first is what it gets when none is asked for")
+    people: int = Field(description="how many are in the photo")
+    retouching: str
+    confidence: str = Field(description="how sure we are of the rules: high, medium or low")
+    source: str
+    kb: dict[str, float] | None = Field(None, description="`min` and `max` of the file")
+    format: str | None = None
+
+
 class SpecAnswer(BaseModel):
     """Specs that match."""
 
-    items: list[dict[str, Any]]
+    items: list[Spec]
     next_cursor: str | None = None
 
 
@@ -64,16 +87,16 @@ class ChangesAnswer(BaseModel):
     lines: list[dict[str, str]]
 
 
-@router.get("/specs")
-async def specs(parts: GatewayParts, page: PageOf, q: str = "", category: str | None = None) -> SpecAnswer:
+@router.get("/specs", response_model=SpecAnswer, response_model_exclude_unset=True)
+async def specs(parts: GatewayParts, page: PageOf, q: str = "", category: str | None = None) -> Any:
     """Search the catalogue: Chinese, English, id or size."""
     found = await parts.asker.ask(imaging.FindSpecs(text=q[:100], category=category))
     items, next_cursor = page.cut(found.items, lambda one: one["id"])
-    return SpecAnswer(items=items, next_cursor=next_cursor)
+    return {"items": items, "next_cursor": next_cursor}
 
 
-@router.get("/specs/{spec_id}")
-async def spec(spec_id: str, parts: GatewayParts) -> dict[str, Any]:
+@router.get("/specs/{spec_id}", response_model=Spec, response_model_exclude_unset=True)
+async def spec(spec_id: str, parts: GatewayParts) -> Any:
     """One spec with its rules and sources."""
     found = await parts.asker.ask(imaging.FindSpecs(spec_id=spec_id[:80]))
     if not found.items:

@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
@@ -246,7 +247,29 @@ async def entitlements(caller: CurrentCaller, parts: GatewayParts) -> Entitlemen
     return EntitlementsAnswer.model_validate(answer.model_dump())
 
 
-@router.post("/payments/alipay/notify", response_class=Response, include_in_schema=True)
+_NOTICE_FIELDS = (
+    "notify_id", "notify_type", "notify_time", "app_id", "out_trade_no", "trade_no", "trade_status", "total_amount",
+    "seller_id", "sign_type", "sign",
+)  # fmt: skip
+_NOTICE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "description": "signed by Alipay; it sends more fields than these",
+                    "required": ["sign"],
+                    "properties": {name: {"type": "string"} for name in _NOTICE_FIELDS},
+                    "additionalProperties": {"type": "string"},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/payments/alipay/notify", response_class=PlainTextResponse, openapi_extra=_NOTICE)
 async def alipay_notice(request: Request, parts: GatewayParts) -> Response:
     """For Alipay alone. The body is sealed as it came (it names the buyer) and judged by payments.
 
@@ -262,7 +285,7 @@ async def alipay_notice(request: Request, parts: GatewayParts) -> Response:
     except ClientDisconnect:
         # Gone, or more than any notice is: the limit on bodies answers.
         accepted = False
-    return Response("success" if accepted else "failure", media_type="text/plain")
+    return PlainTextResponse("success" if accepted else "failure")
 
 
 def _shown(order: payments.OrderState, request: Request) -> OrderAnswer:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway.addresses import absolute_url
 from services.gateway.certificate_page import certificate_page
-from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
+from services.gateway.parts import SHOWS_A_TOKEN, GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
 from shared.contracts import auth, retention
 from shared.kernel import log
@@ -58,7 +58,7 @@ class Keys(BaseModel):
     keys: list[dict[str, str]]
 
 
-@router.delete("/v1/me/stash", status_code=202)
+@router.delete("/v1/me/stash", status_code=202, dependencies=[SHOWS_A_TOKEN])
 async def wipe_stash(
     request: Request,
     parts: GatewayParts,
@@ -77,7 +77,7 @@ async def wipe_stash(
     return started
 
 
-@router.delete("/v1/me", status_code=202)
+@router.delete("/v1/me", status_code=202, dependencies=[SHOWS_A_TOKEN])
 async def delete_me(
     request: Request,
     parts: GatewayParts,

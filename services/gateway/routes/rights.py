@@ -180,7 +180,7 @@ async def disclosures(request: Request, caller: CurrentCaller, parts: GatewayPar
     )
 
 
-@router.post("/feedback", status_code=201)
+@router.post("/feedback", status_code=201, openapi_extra={"security": [{}, {"bearer": []}]})
 async def send_feedback(
     body: FeedbackRequest,
     request: Request,
