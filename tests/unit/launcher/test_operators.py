@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli import order_commands, purge_commands
 from cli.launcher.doctor import examine
 from cli.launcher.errors import LauncherError
-from cli.launcher.known import OF_TOOLS, strangers
+from cli.launcher.known import OF_TOOLS, STANDIN_ALIPAY, strangers
 from cli.launcher.plan import make_plan
 from cli.launcher.processes import TABLE
 from cli.launcher.run_folder import RunFolder
@@ -24,6 +24,7 @@ from services.retention.domain.purges import PurgeState
 from shared.contracts import bookkeeping, payments, retention
 from shared.crypto.signing import Signer
 from shared.kernel.ids import new_id
+from standins.alipay.settings import PREFIX, StandinSettings
 from tests.unit.worlds import secret_bytes
 
 AT = datetime(2026, 11, 24, 8, 0, 5, tzinfo=UTC)
@@ -188,6 +189,11 @@ def test_a_name_that_nothing_reads_is_told_with_the_nearest(tmp_path: Path) -> N
     ]
     findings = examine({"POCKETID_PROT": "1", "POCKETID_RUN_DIR": str(tmp_path)})
     assert [(one.ok, one.mend) for one in findings if one.what == "settings"] == [(False, "unset POCKETID_PROT")]
+
+
+def test_the_stand_ins_own_names_are_all_known() -> None:
+    """The product does not import it; this list must not lag behind."""
+    assert {f"{PREFIX}{name.upper()}" for name in StandinSettings.model_fields} == set(STANDIN_ALIPAY)
 
 
 def test_every_name_that_is_known_is_in_the_one_table() -> None:
