@@ -85,9 +85,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     ):
         app.include_router(module.router)
     describe(app)
-    app.middleware("http")(_observed)
     app.add_middleware(JsonDoor)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
+    app.middleware("http")(_observed)
     app.add_middleware(HeadAsGet)
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _health_page, include_in_schema=False)
