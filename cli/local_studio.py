@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 UNUSABLE = 2
 """Exit status when a photo cannot be used."""
 
-PhotoArgument = Annotated[Path, typer.Argument(exists=True, help="A photo, or a folder of photos.")]
+PhotoArgument = Annotated[Path, typer.Argument(help="A photo, or a folder of photos.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+FILE_ERROR = "file_error"
+"""The code of a photo that is not there, or cannot be read."""
+
+NOT_THERE = {"zh": "没有这个文件", "en": "there is no such file"}
 T = TypeVar("T")
 
 
@@ -42,8 +47,11 @@ def open_studio(threads: int | None = None) -> Studio:
     return Studio.load(StudioSettings(weights_dir=weights, threads=threads or os.cpu_count() or 1))
 
 
-def or_exit(action: Callable[[], T]) -> T:
-    """The action's result; a refusal becomes one line on stderr and exit status 2, a file that cannot be used status 1."""
+def or_exit(action: Callable[[], T], *, json_of: Path | None = None) -> T:
+    """The action's result; a refusal becomes one line on stderr and exit status 2, a file that cannot be used status 1.
+
+    With ``json_of``, the photo that it is about, a refusal is JSON on stdout as well.
+    """
     try:
         return action()
     except OSError as error:
@@ -51,8 +59,24 @@ def or_exit(action: Callable[[], T]) -> T:
         raise typer.Exit(1) from error
     except PocketError as error:
         reason = texts(error)
+        if json_of is not None:
+            _print_refusal(json_of, str(error.actual_code), reason)
         typer.echo(f"{error.actual_code}: {reason['zh']} / {reason['en']} ({error.detail})", err=True)
         raise typer.Exit(UNUSABLE) from error
+
+
+def require_there(photo: Path, *, as_json: bool) -> None:
+    """End the command with one line (or JSON) and exit status 2 when there is no such photo."""
+    if photo.exists():
+        return
+    if as_json:
+        _print_refusal(photo, FILE_ERROR, NOT_THERE)
+    typer.echo(f"{photo}: {FILE_ERROR}: {NOT_THERE['zh']} / {NOT_THERE['en']}", err=True)
+    raise typer.Exit(UNUSABLE)
+
+
+def _print_refusal(photo: Path, code: str, reason: dict[str, str]) -> None:
+    typer.echo(json.dumps({"photo": str(photo), "code": code, "reason": reason}, ensure_ascii=False, indent=2))
 
 
 def texts(error: PocketError) -> dict[str, str]:

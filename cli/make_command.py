@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.local_studio import UNUSABLE, JsonOption, PhotoArgument, console, open_studio, or_exit, order_of
+from cli.local_studio import UNUSABLE, JsonOption, PhotoArgument, console, open_studio, or_exit, order_of, require_there
 from cli.making import Maker, finished_before, jobs_in, make_all, target_name, workers_for
 from cli.reporting import REPORTS, print_made, print_sum, write_report
 
@@ -47,6 +47,7 @@ def make(
     as_json: JsonOption = False,
 ) -> None:
     """Makes a finished ID photo, or one of every photo in a folder, without any service."""
+    require_there(photo, as_json=as_json)
     if report is not None and report.suffix.lower() not in REPORTS:
         raise typer.BadParameter("a report ends in .csv or .json", param_hint="--report")
     laid = _sheet(sheet, also or [], {"count": count, "gap_mm": gap, "margin_mm": margin, "dpi": dpi}, marks=marks)

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from cli.local_studio import open_studio, order_of, texts
+from cli.local_studio import FILE_ERROR, open_studio, order_of, texts
 from shared.kernel.errors import PocketError
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _tried(maker: Maker, job: Job) -> Result:
         return maker.make(job.photo, job.target)
     except OSError as error:
         text = f"{error.filename}: {error.strerror}"
-        return {"photo": str(job.photo), "code": "file_error", "reason": {"zh": text, "en": text}, "error": True}
+        return {"photo": str(job.photo), "code": FILE_ERROR, "reason": {"zh": text, "en": text}, "error": True}
 
 
 def _end_the_last_line(journal: Any) -> None:

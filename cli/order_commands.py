@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Column, Table
 
 from cli.connection import amqp_url
+from cli.listing import entry, moment, print_entries
 from shared.contracts import Call, bookkeeping
-from shared.kernel.clock import rfc3339
+from shared.contracts.payments import OrderState
 from shared.kernel.errors import PocketError
 from shared.rpc.asking_plain import PlainAsker
 
@@ -22,28 +21,22 @@ orders = typer.Typer(help="Orders: list them, show one, pay one back, compare a 
 A = TypeVar("A", bound=BaseModel)
 ALIPAY_SECONDS = 60
 OrderId = Annotated[UUID, typer.Argument(help="An order id.")]
+OrderStatus = Literal["open", "closing", "closed", "paid", "returning", "refunded"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @orders.command("list")
 def list_orders(
-    status: Annotated[str, typer.Option("--status", help="open, closing, closed, paid, returning or refunded")] = "",
-    limit: Annotated[int, typer.Option("--limit")] = 100,
+    status: Annotated[OrderStatus | None, typer.Option("--status", help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """Shows orders, newest first."""
-    found = _ask(bookkeeping.OrdersForOperators(status=status or None, limit=limit))
+    found = _ask(bookkeeping.OrdersForOperators(status=status, limit=limit))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    table = Table(
-        Column("order", no_wrap=True), "status", "product", "yuan", "refunded", "channel", "opened", "paid", box=None
-    )
-    for one in found.items:
-        paid = rfc3339(one.paid_at) if one.paid_at else ""
-        amounts = (_yuan(one.amount), _yuan(one.refunded) if one.refunded else "")
-        table.add_row(str(one.order_id), one.status, one.product, *amounts, one.channel, rfc3339(one.created_at), paid)
-    Console().print(table if found.items else "no orders")
+    print_entries([_entry(one) for one in found.items], otherwise="no orders")
 
 
 @orders.command()
@@ -81,6 +74,12 @@ def reconcile(
         typer.echo("no difference" if not told.differences else f"{len(told.differences)} differences")
     if told.differences:
         raise typer.Exit(1)
+
+
+def _entry(one: OrderState) -> str:
+    refunded = f"{_yuan(one.refunded)} refunded" if one.refunded else ""
+    paid = f"paid {moment(one.paid_at)}" if one.paid_at else ""
+    return entry(one.order_id, one.status, one.created_at, [one.product, f"{_yuan(one.amount)} yuan", refunded, one.channel, paid])  # fmt: skip
 
 
 def _yuan(fen: int) -> str:

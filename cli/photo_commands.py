@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.local_studio import UNUSABLE, JsonOption, PhotoArgument, console, open_studio, or_exit, order_of
+from cli.local_studio import UNUSABLE, JsonOption, PhotoArgument, console, open_studio, or_exit, order_of, require_there
 
 if TYPE_CHECKING:
     from services.imaging.pipeline.cutout import Cutout
@@ -25,11 +25,13 @@ def check(
     ] = None,
 ) -> None:
     """Prints the quality report of a photo; writes no file but the annotated picture, when asked."""
-    order = or_exit(lambda: order_of({"spec": spec})) if spec else None
+    require_there(photo, as_json=as_json)
+    refused = photo if as_json else None
+    order = or_exit(lambda: order_of({"spec": spec}), json_of=refused) if spec else None
     studio = or_exit(open_studio)
     people = order.spec.people if order is not None else 1
-    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes(), people))
-    report = or_exit(lambda: _report(studio, cutout, order))
+    cutout = or_exit(lambda: _cut_out(studio, photo.read_bytes(), people), json_of=refused)
+    report = or_exit(lambda: _report(studio, cutout, order), json_of=refused)
     if annotate is not None:
         or_exit(lambda: annotate.write_bytes(_annotated(cutout, order)))
     if as_json:

@@ -3,49 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cli.asking import ask
+from cli.listing import entry, print_entries
 from shared.contracts import retention
 from shared.crypto.signing import BadSignature, public_keys
 from shared.crypto.signing import verify as check
-from shared.kernel.clock import rfc3339
 
 purge = typer.Typer(help="Purges: list them, show one, have one start over.", no_args_is_help=True)
 
 PurgeId = Annotated[UUID, typer.Argument(help="A purge id.")]
+PurgeStatus = Literal["requested", "fenced", "purging", "verifying", "completed", "stuck"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @purge.command("list")
 def list_purges(
-    status: Annotated[
-        str, typer.Option("--status", help="requested, fenced, purging, verifying, completed or stuck")
-    ] = "",
-    limit: Annotated[int, typer.Option("--limit")] = 100,
+    status: Annotated[PurgeStatus | None, typer.Option("--status", help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """Shows purges, newest first; whose they are, nobody is told."""
-    found = ask(retention.ListPurges(status=status or None, limit=limit))
+    found = ask(retention.ListPurges(status=status, limit=limit))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    table = Table(
-        Column("purge", no_wrap=True), "status", "reason", "requested", "attempts", "waiting for", "trouble", box=None
-    )
-    for one in found.items:
-        waiting = ", ".join(one.waiting_for)
-        requested = rfc3339(one.requested_at)
-        table.add_row(
-            str(one.purge_id), one.status, one.reason, requested, str(one.attempts), waiting, one.trouble or ""
-        )
-    Console().print(table if found.items else "no purges")
+    print_entries([_entry(one) for one in found.items], otherwise="no purges")
 
 
 @purge.command()
@@ -90,13 +80,37 @@ def verify(
     """Verifies a certificate, without any service or network."""
     from services.retention.domain.certificates import CERTIFICATE_KIND
 
-    text = certificate.read_text("utf-8").strip()
-    if text.startswith("{"):
-        found = json.loads(text)
-        text = (found.get("certificate") or found)["jws"]
     try:
-        content = check(text, public_keys(json.loads(keys.read_text("utf-8"))["keys"]), kind=CERTIFICATE_KIND)
+        content = check(_jws(certificate), _keys(keys), kind=CERTIFICATE_KIND)
     except BadSignature as error:
         typer.echo(f"pocketid: not a certificate of ours: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def _entry(one: retention.PurgeSummary) -> str:
+    waiting = f"waits for {', '.join(one.waiting_for)}" if one.waiting_for else ""
+    facts = [one.reason, f"attempt {one.attempts}" if one.attempts > 1 else "", waiting, one.trouble or ""]
+    return entry(one.purge_id, one.status, one.requested_at, facts)
+
+
+def _jws(certificate: Path) -> str:
+    """The signed text of a certificate's file; raises BadSignature when it holds none."""
+    try:
+        text = certificate.read_text("utf-8").strip()
+        if text.startswith("{"):
+            found = json.loads(text)
+            text = (found.get("certificate") or found)["jws"]
+        if not isinstance(text, str):
+            raise TypeError("jws is no text")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadSignature(f"{certificate} holds no jws") from error
+    return text
+
+
+def _keys(file: Path) -> Mapping[str, Ed25519PublicKey]:
+    """The published keys; raises BadSignature when the file is no key set."""
+    try:
+        return public_keys(json.loads(file.read_text("utf-8"))["keys"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadSignature(f"{file} is no key set") from error

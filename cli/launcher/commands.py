@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.launcher.errors import LauncherError
+from cli.launcher.known import strangers
 from cli.launcher.overview import overview
 from cli.launcher.progress import Steps
 from cli.launcher.run_folder import RunFolder
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 def up(as_json: JsonOption = False) -> None:
     """Starts the local system in the background and returns when it is ready; at once when it already is."""
+    for line in strangers(os.environ):
+        typer.echo(f"pocketid: {line}", err=True)
     system, started = _system(), time.monotonic()
     was_started = _or_exit(lambda: system.up(Steps()))
     seconds = round(time.monotonic() - started, 2)

@@ -18,6 +18,7 @@ from rich.console import Console
 from cli.launcher.broker import find_epmd, find_server
 from cli.launcher.errors import LauncherError
 from cli.launcher.findings import Finding
+from cli.launcher.known import strangers
 from cli.launcher.ports import is_free
 from cli.launcher.run_folder import REPOSITORY, RunFolder
 from cli.launcher.settings import DEFAULT_PORT
@@ -58,6 +59,9 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         lambda: [] if environ.get("POCKETID_AMQP_URL") else _rabbitmq(),
         lambda: _weights(environ),
         lambda: _run_folder(folder.root),
+        lambda: [
+            Finding("settings", ok=False, says=line, mend=f"unset {line.split()[0]}") for line in strangers(environ)
+        ],
         lambda: _processes(System(folder, environ)) if is_up else _port(environ),
     ]
     return [finding for check in checks for finding in check()]

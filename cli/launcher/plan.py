@@ -34,6 +34,7 @@ class Plan:
 
 def make_plan(folder: RunFolder, environ: Mapping[str, str], table: tuple[Service, ...]) -> Plan:
     """Choose parts, ports and settings for a start; raises when the user's own port is taken."""
+    _require_known_model(environ.get("POCKETID_MATTING_MODEL"))
     health = [health_port_name(service) for service in table if not service.own_port]
     sells = any(service.name == "payments" for service in table)
     admits = any(service.name == "auth" for service in table)
@@ -57,6 +58,17 @@ def make_plan(folder: RunFolder, environ: Mapping[str, str], table: tuple[Servic
             )
     services = tuple(program_of(service, settings, ports) for service in table)
     return Plan(parts, services, settings, admin_dsn)
+
+
+def _require_known_model(name: str | None) -> None:
+    """Refuse before anything starts what every worker would refuse."""
+    from services.imaging.pipeline.registry import WeightsMissing, matting_model
+
+    try:
+        if name:
+            matting_model(name)
+    except WeightsMissing as error:
+        raise LauncherError(f"POCKETID_MATTING_MODEL: {error.detail}") from error
 
 
 def own_parts(folder: RunFolder) -> tuple[Part, ...]:

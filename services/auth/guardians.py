@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -75,7 +76,9 @@ def _asked(child_id: UUID, now: datetime, tx: AuthTransaction) -> contract.Guard
         raise Conflict("no child")
     waiting = [g for g in tx.guardianships(child_id) if g.link_hash and now < g.expires_at]
     if len(waiting) >= LINKS_AT_ONCE:
-        raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS)
+        free_at = sorted(g.expires_at for g in waiting)[-LINKS_AT_ONCE]
+        extra: dict[str, object] = {"retry_after": max(1, math.ceil((free_at - now).total_seconds()))}
+        raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS, public_extra=extra)
     link = new_secret()
     asked = Guardianship(new_id(), child_id, None, token_hash(link), now + LINK_LIFE)
     tx.add_guardianship(asked)

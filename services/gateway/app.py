@@ -15,6 +15,9 @@ from opentelemetry.trace import SpanKind
 from services.gateway import problems
 from services.gateway.access import Access
 from services.gateway.body_limit import BodyLimit
+from services.gateway.head import HeadAsGet
+from services.gateway.interface import describe
+from services.gateway.json_door import JsonDoor
 from services.gateway.keys import GatewayKeys
 from services.gateway.limits import RateLimiter
 from services.gateway.parts import Parts
@@ -28,6 +31,7 @@ from services.gateway.routes import (
     payments,
     photos,
     purges,
+    reference,
     renders,
     rights,
 )
@@ -53,14 +57,38 @@ Next = Callable[[Request], Awaitable[Response]]
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """The gateway as an ASGI application; it connects when it starts, not here."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan)
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version="1",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.parts = _parts(settings)
     app.state.health = health.Health()
     problems.install(app)
-    for module in (guests, accounts, me, photos, renders, payments, purges, rights, events, catalogue, capabilities):
+    for module in (
+        guests,
+        accounts,
+        me,
+        photos,
+        renders,
+        payments,
+        purges,
+        rights,
+        events,
+        catalogue,
+        capabilities,
+        reference,
+    ):
         app.include_router(module.router)
-    app.middleware("http")(_observed)
+    describe(app)
+    app.add_middleware(JsonDoor)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed_paths=frozenset({"/v1/photos"}))
+    app.middleware("http")(_observed)
+    app.add_middleware(HeadAsGet)
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _health_page, include_in_schema=False)
     return app

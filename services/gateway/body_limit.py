@@ -25,7 +25,9 @@ class BodyLimit:
         if scope["type"] != "http" or scope["path"] in self._streamed:
             await self._app(scope, receive, send)
             return
-        refusal = problem(Request(scope), PocketError("body", code=Code.TOO_LARGE))
+        refusal = problem(
+            Request(scope), PocketError("body", code=Code.TOO_LARGE, public_extra={"max_bytes": self._max})
+        )
         taken, refused = 0, False
 
         async def counted() -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,10 +28,11 @@ class RateLimiter:
         if now - self._forgot_at > FORGET_SECONDS or len(self._uses) > MAX_NAMES:
             self._forget(now)
         uses = self._uses.setdefault(name, deque())
-        while uses and now - uses[0] > WINDOW_SECONDS:
+        while uses and now - uses[0] >= WINDOW_SECONDS:
             uses.popleft()
         if len(uses) >= limit:
-            raise PocketError("rate", code=Code.TOO_MANY_REQUESTS)
+            wait = max(1, math.ceil(uses[0] + WINDOW_SECONDS - now))
+            raise PocketError("rate", code=Code.TOO_MANY_REQUESTS, public_extra={"retry_after": wait})
         uses.append(now)
 
     def _forget(self, now: float) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import anyio
 from fastapi import Depends, Header, Request
+from fastapi.security import HTTPBearer
 
 from services.gateway.access import Access, Caller
 from services.gateway.keys import GatewayKeys
@@ -53,8 +54,14 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+SHOWS_A_TOKEN = Depends(HTTPBearer(scheme_name="bearer", auto_error=False))
+"""Says in the interface's description that a call takes an access token; what a token is worth is :class:`Access`'s to say."""
+
+
 async def caller_of(
-    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+    request: Request,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    _shown: Any = SHOWS_A_TOKEN,
 ) -> Caller:
     """The subject that calls; raises what its token deserves."""
     return await parts_of(request).access.caller(authorization)

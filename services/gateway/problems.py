@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.gateway.addresses import allowed
+from services.gateway.field_reasons import field_error, field_errors, told_of
 from shared.kernel import log
 from shared.kernel.errors import Code, PocketError, TimedOut, Unavailable
 from shared.rpc.wire import where
@@ -17,6 +20,16 @@ from shared.storage import ObjectMissing
 logger = log.get_logger("gateway")
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 413: Code.TOO_LARGE, 415: Code.UNSUPPORTED_FORMAT}
+
+
+class ProblemResponse(JSONResponse):
+    """A problem; a text that cannot be encoded does not turn it into another one."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """The body's bytes."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
 
 
 def language_of(request: Request) -> str:
@@ -36,20 +49,30 @@ def language_of(request: Request) -> str:
 
 def problem(request: Request, error: PocketError, **extra: Any) -> JSONResponse:
     """The response that tells ``error``; its detail stays in the log."""
-    title = error.public(language_of(request))
-    body = {
+    language = language_of(request)
+    own_extra = told_of(error.public_extra, language)
+    title = own_extra.pop("title", error.public(language))
+    own = {
         "type": f"urn:pocketid:problem:{error.actual_code}",
         "title": title,
         "status": error.http_status,
         "code": str(error.actual_code),
         "retryable": error.retryable,
-        **error.public_extra,
-        **extra,
     }
-    headers = {"Retry-After": "2"} if error.http_status in (429, 503) else {}
+    # What an error adds never takes the place of a problem's own members.
+    body = own | {name: value for name, value in {**own_extra, **extra}.items() if name not in own}
+    headers = {"Retry-After": str(own_extra.get("retry_after", 2))} if error.http_status in (429, 503) else {}
     if error.http_status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{error.actual_code}"'
-    return JSONResponse(body, status_code=error.http_status, media_type=MEDIA_TYPE, headers=headers)
+    if error.http_status == 500:
+        headers["Connection"] = "close"  # the server hangs up after an error that nobody expected
+    return ProblemResponse(body, status_code=error.http_status, headers=headers)
+
+
+def field_problem(request: Request, field: str, kind: str) -> JSONResponse:
+    """The refusal of one field (the whole body: an empty name), ``kind`` as the field reasons name it."""
+    told = field_error(field, kind, language_of(request))
+    return problem(request, PocketError(code=Code.BAD_REQUEST), errors=[told])
 
 
 def install(app: FastAPI) -> None:
@@ -67,14 +90,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        # Where and why, never the value: it may be a person's.
-        fields = [{"field": ".".join(str(p) for p in e["loc"][1:]), "reason": e["type"]} for e in error.errors()]
+        fields = field_errors(list(error.errors()), language_of(request))
         return problem(request, PocketError(code=Code.BAD_REQUEST), errors=fields)
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
         code = _BY_STATUS.get(error.status_code, Code.BAD_REQUEST if error.status_code < 500 else Code.INTERNAL)
-        return problem(request, PocketError(code=code))
+        answer = problem(request, PocketError(code=code))
+        if error.status_code == 405:
+            answer.headers["Allow"] = allowed(request)
+        return answer
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

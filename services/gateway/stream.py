@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from shared.crypto import token_hash
 from shared.kernel import log
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Code
+from shared.kernel.ids import milliseconds_of
 
 logger = log.get_logger("stream")
 BACKLOG = 256
@@ -176,7 +178,7 @@ class Hub:
 
 def shown(message: Message) -> ServerEvent | None:
     """What a client sees of a message; None when it is not for clients."""
-    fields: dict[str, Any] = {"at": rfc3339(message.at)}
+    fields: dict[str, Any] = {"at": _said_at(message.message_id)}
     if isinstance(message, (imaging.PhotoReady, imaging.PhotoRejected, imaging.PhotoFailed)):
         fields["photo_id"] = str(message.photo_id)
         if isinstance(message, imaging.PhotoRejected):
@@ -197,7 +199,7 @@ def from_state(photo: imaging.PhotoState) -> ServerEvent | None:
     """The event that a photo's present state once was said with."""
     if photo.event_id is None or photo.status not in ("ready", "rejected", "failed"):
         return None
-    fields: dict[str, Any] = {"photo_id": str(photo.photo_id)}
+    fields: dict[str, Any] = {"at": _said_at(photo.event_id), "photo_id": str(photo.photo_id)}
     if photo.status == "rejected":
         fields["reasons"] = list(photo.reasons)
     return ServerEvent(photo.event_id, f"photo.{photo.status}", fields)
@@ -207,10 +209,15 @@ def from_order(order: payments.OrderState) -> ServerEvent | None:
     """The event that an order's present state was last said with."""
     if order.event_id is None:
         return None
+    fields: dict[str, Any] = {"at": _said_at(order.event_id), "order_id": str(order.order_id)}
     if order.refunded:
-        fields = {"order_id": str(order.order_id), "refunded": order.refunded}
-        return ServerEvent(order.event_id, "order.refunded", fields)
-    return ServerEvent(order.event_id, "order.paid", {"order_id": str(order.order_id), "product": order.product})
+        return ServerEvent(order.event_id, "order.refunded", fields | {"refunded": order.refunded})
+    return ServerEvent(order.event_id, "order.paid", fields | {"product": order.product})
+
+
+def _said_at(event_id: UUID) -> str:
+    """When an event was said: its id knows, live or told from state."""
+    return rfc3339(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds_of(event_id)))
 
 
 def _leave(readers: dict[Any, set[Reader]], key: Any, reader: Reader) -> None:

@@ -50,7 +50,7 @@ class SealedFile:
         """Take the next piece; raises what :func:`receive` raises."""
         self.size += len(piece)
         if self.size > self.max_bytes:
-            raise PhotoRejected(Code.TOO_LARGE, "over the cap")
+            raise _over(self.max_bytes)
         if not self._sniffed:
             self._head += piece[: SNIFF_BYTES - len(self._head)]
             if len(self._head) >= SNIFF_BYTES:
@@ -71,6 +71,10 @@ class SealedFile:
         head = bytes(self._head)
         self._head.clear()
         peek(head)
+
+
+def _over(max_bytes: int) -> PhotoRejected:
+    return PhotoRejected(Code.TOO_LARGE, "over the cap", public_extra={"max_bytes": max_bytes})
 
 
 @dataclass
@@ -133,13 +137,13 @@ async def receive(stream: AsyncIterator[bytes], content_type: str, file: SealedF
         raise BadRequest("not multipart/form-data")
     reader = _FormReader(file)
     names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
-    parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
     received = 0
     try:
+        parser = MultipartParser(boundary, {f"on_{name}": getattr(reader, f"on_{name}") for name in names})  # type: ignore[arg-type]  # a TypedDict of callbacks
         async for piece in stream:
             received += len(piece)
             if received > file.max_bytes + 64 * 1024:
-                raise PhotoRejected(Code.TOO_LARGE, "over the cap")
+                raise _over(file.max_bytes)
             parser.write(piece)
         parser.finalize()
         if not reader.ended:

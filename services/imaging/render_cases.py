@@ -79,7 +79,7 @@ def _renderable(photo: Photo | None, call: contract.MakeRender) -> Photo:
         raise NotFound("photo")
     if photo.state is not PhotoState.READY:
         raise Conflict(
-            f"the photo is {photo.state}", public_extra={"status": photo.state, "reasons": list(photo.reasons)}
+            f"the photo is {photo.state}", public_extra={"photo_status": photo.state, "reasons": list(photo.reasons)}
         )
     return photo
 

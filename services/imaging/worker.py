@@ -10,6 +10,7 @@ from typing import Any
 from services.imaging.adapters.keys import READING, AskedKeys
 from services.imaging.adapters.postgres import PostgresImaging
 from services.imaging.exporting.builder import ExportParts
+from services.imaging.pipeline.registry import WeightsMissing
 from services.imaging.worker_cases import Cutout, Rendered, WorkerParts
 from services.imaging.worker_loop import Worker
 from shared.crypto import Keyring
@@ -96,7 +97,11 @@ def main() -> None:
     pages = health.Health()
     pages.ready["models"] = _not_yet
     health.serve(pages, settings.health_host, settings.health_port)
-    serve(build(settings), pages)
+    try:
+        worker = build(settings)
+    except WeightsMissing as error:
+        raise SystemExit(f"refused to start: {error.detail}") from None
+    serve(worker, pages)
 
 
 def serve(worker: Worker, pages: health.Health) -> None:

@@ -43,8 +43,11 @@ def open_order(request: contract.OpenOrder, parts: PaymentsParts) -> contract.Or
     """
     product = parts.products.get(request.product)
     if product is None or (product.for_photo and request.photo_id is None):
-        raise BadRequest("no such product" if product is None else "this product is for one photo: photo_id")
-    photo_id = request.photo_id if product.for_photo else None
+        field, kind = ("product", "no_such_product") if product is None else ("photo_id", "missing")
+        raise BadRequest(f"{field}: {kind}", public_extra={"field": field, "kind": kind})
+    if request.photo_id is not None and not product.for_photo:
+        raise BadRequest("photo_id: not taken", public_extra={"field": "photo_id", "kind": "not_taken"})
+    photo_id = request.photo_id
     with parts.work.begin() as tx:
         tx.hold_subject(request.subject_id)
         tx.refuse_fenced(request.subject_id)

@@ -5,6 +5,7 @@ Retention never sees a byte of one: it keeps the row, registers each part before
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from uuid import UUID
 
@@ -195,7 +196,10 @@ def _new(subject_id: UUID, own: list[Export], parts: RightsParts) -> Export:
     now = parts.clock()
     today = [e for e in own if e.state is not ExportState.FAILED and e.requested_at > now - rules.A_DAY]
     if len(today) >= parts.exports_a_day:
-        raise PocketError("exports of a day", code=Code.TOO_MANY_REQUESTS)
+        # As many as are allowed must be a day old before the next one may be asked for.
+        free_at = sorted(e.requested_at for e in today)[-parts.exports_a_day] + rules.A_DAY
+        extra: dict[str, object] = {"retry_after": max(1, math.ceil((free_at - now).total_seconds()))}
+        raise PocketError("exports of a day", code=Code.TOO_MANY_REQUESTS, public_extra=extra)
     return Export(new_id(), subject_id, ExportState.QUEUED, now, heard_at=now)
 
 

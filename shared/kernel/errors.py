@@ -268,8 +268,8 @@ class PhotoRejected(PocketError):
 
     code = Code.CORRUPT_IMAGE
 
-    def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(detail, code=code)
+    def __init__(self, code: Code, detail: str = "", *, public_extra: dict[str, object] | None = None) -> None:
+        super().__init__(detail, code=code, public_extra=public_extra)
 
 
 class Unavailable(PocketError):

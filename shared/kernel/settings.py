@@ -11,7 +11,7 @@ import binascii
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from shared.kernel.alipay_settings import AlipaySettings as AlipaySettings
 from shared.kernel.base_settings import Settings as Settings
@@ -219,6 +219,11 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings, NoticeKe
 
     host: str = Field("127.0.0.1", description="address the gateway binds")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8080, description="port the gateway binds")
+    public_url: str = Field(
+        "",
+        description="where clients reach the gateway, `https://...`: what the addresses in answers begin with; "
+        "required in `production`, in `local` the address that was called",
+    )
     device_pepper: SecretStr = Field(description="base64(32 bytes); keys the hash that stands for a device id")
     max_upload_bytes: Annotated[int, Field(ge=1024)] = Field(20 * 1024 * 1024, description="largest upload")
     max_concurrent_uploads: Annotated[int, Field(ge=1)] = Field(
@@ -230,6 +235,19 @@ class GatewaySettings(BrokerSettings, StoreSettings, MasterKeySettings, NoticeKe
     rate_guests_per_address: Annotated[int, Field(ge=1)] = Field(600, description="new guests an hour from one address")
     rate_feedback_per_address: Annotated[int, Field(ge=1)] = Field(30, description="feedback an hour from one address")
     sse_heartbeat_seconds: Annotated[float, Field(gt=0)] = Field(15.0, description="pause between two SSE comments")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and (not value.startswith(("http://", "https://")) or any(mark in value for mark in "?# ")):
+            raise ValueError("must be an address that starts with https:// (in local also http://)")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _knows_its_address(self) -> GatewaySettings:
+        if self.profile == "production" and not self.public_url.startswith("https://"):
+            raise ValueError("POCKETID_PUBLIC_URL: required in production, and starts with https://")
+        return self
 
     @field_validator("device_pepper")
     @classmethod

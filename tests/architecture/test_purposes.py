@@ -88,6 +88,7 @@ WITHOUT: dict[str, str] = {
     "GET /v1/me/exports/{export_id}": "ids, states, sizes",
     "GET /v1/me/disclosures": "codes from closed lists",
     "GET /v1/capabilities": "what is on offer; nothing of the phone comes in",
+    "GET /docs": "the interface's own description",
 }
 """Doors behind which no personal data is processed under a key, each with why."""
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.gateway.access import Caller
+from services.gateway.lists import PageOf
 from services.gateway.login_bodies import LoginAnswer, LoginRequest, Proof, SessionRequest
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
 from services.gateway.routes.guests import TokensAnswer
@@ -103,11 +104,12 @@ async def sign_in(body: SessionRequest, request: Request, parts: GatewayParts, k
 
 
 @router.get("/me/sessions")
-async def list_sessions(caller: CurrentCaller, parts: GatewayParts) -> SessionItems:
+async def list_sessions(caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> SessionItems:
     """Where this subject is logged in."""
     found = await parts.asker.ask(accounts.Sessions(subject_id=caller.subject_id))
+    wanted, next_cursor = page.cut(found.items, lambda one: one.session_id)
     items = []
-    for session in found.items:
+    for session in wanted:
         label = await _opened(session.sealed_label, f"{caller.subject_id}/session-label", caller, parts)
         items.append(
             SessionItem(
@@ -116,7 +118,7 @@ async def list_sessions(caller: CurrentCaller, parts: GatewayParts) -> SessionIt
                 current=session.session_id == caller.session_id,
             )
         )
-    return SessionItems(items=items)
+    return SessionItems(items=items, next_cursor=next_cursor)
 
 
 @router.delete("/me/sessions", status_code=204)
@@ -138,9 +140,11 @@ async def end_session(session_id: UUID, caller: CurrentCaller, parts: GatewayPar
 
 
 @router.get("/me/identities")
-async def list_identities(caller: CurrentCaller, parts: GatewayParts) -> IdentityItems:
+async def list_identities(caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> IdentityItems:
     """The linked logins."""
-    return await _shown(await parts.asker.ask(accounts.Identities(subject_id=caller.subject_id)), caller, parts)
+    held = await _shown(await parts.asker.ask(accounts.Identities(subject_id=caller.subject_id)), caller, parts)
+    items, next_cursor = page.cut(held.items, lambda one: one.provider)
+    return IdentityItems(items=items, next_cursor=next_cursor)
 
 
 @router.post("/me/identities", status_code=201)

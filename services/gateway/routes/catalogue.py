@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Path, Request
 from markdown_it import MarkdownIt
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.gateway.lists import PageOf
 from services.gateway.parts import GatewayParts, Parts
 from services.gateway.problems import language_of
 from shared.contracts import auth, consents, imaging
@@ -20,10 +21,43 @@ router = APIRouter(prefix="/v1", tags=["catalogue and policies"])
 Document = Literal["privacy", "terms", "sdk-list", "permissions"]
 
 
+def known_document(document: Annotated[str, Path(json_schema_extra={"enum": list(get_args(Document))})]) -> str:
+    """The document's name; one that there is not is not found."""
+    if document not in get_args(Document):
+        raise NotFound("document")
+    return document
+
+
+Named = Annotated[str, Depends(known_document)]
+
+
+class Spec(BaseModel):
+    """A spec with its rules and sources. A rule that does not exist is left out; there are more than are named here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(examples=["one-inch"])
+    category: str
+    name: dict[str, str] = Field(description="`zh` and `en`")
+    width_px: int
+    height_px: int
+    width_mm: int | float | None = None
+    height_mm: int | float | None = None
+    dpi: int
+    px_rule: str = Field(description="`suggested`, or fixed by the authority")
+    backgrounds: list[str] = Field(description="the first is what it gets when none is asked for")
+    people: int = Field(description="how many are in the photo")
+    retouching: str
+    confidence: str = Field(description="how sure we are of the rules: high, medium or low")
+    source: str
+    kb: dict[str, float] | None = Field(None, description="`min` and `max` of the file")
+    format: str | None = None
+
+
 class SpecAnswer(BaseModel):
     """Specs that match."""
 
-    items: list[dict[str, Any]]
+    items: list[Spec]
     next_cursor: str | None = None
 
 
@@ -53,15 +87,16 @@ class ChangesAnswer(BaseModel):
     lines: list[dict[str, str]]
 
 
-@router.get("/specs")
-async def specs(parts: GatewayParts, q: str = "", category: str | None = None) -> SpecAnswer:
+@router.get("/specs", response_model=SpecAnswer, response_model_exclude_unset=True)
+async def specs(parts: GatewayParts, page: PageOf, q: str = "", category: str | None = None) -> Any:
     """Search the catalogue: Chinese, English, id or size."""
     found = await parts.asker.ask(imaging.FindSpecs(text=q[:100], category=category))
-    return SpecAnswer(items=found.items)
+    items, next_cursor = page.cut(found.items, lambda one: one["id"])
+    return {"items": items, "next_cursor": next_cursor}
 
 
-@router.get("/specs/{spec_id}")
-async def spec(spec_id: str, parts: GatewayParts) -> dict[str, Any]:
+@router.get("/specs/{spec_id}", response_model=Spec, response_model_exclude_unset=True)
+async def spec(spec_id: str, parts: GatewayParts) -> Any:
     """One spec with its rules and sources."""
     found = await parts.asker.ask(imaging.FindSpecs(spec_id=spec_id[:80]))
     if not found.items:
@@ -70,21 +105,22 @@ async def spec(spec_id: str, parts: GatewayParts) -> dict[str, Any]:
 
 
 @router.get("/policies/{document}")
-async def policy(document: Document, request: Request, parts: GatewayParts) -> PolicyAnswer:
+async def policy(document: Named, request: Request, parts: GatewayParts) -> PolicyAnswer:
     """The version in force, and the one to come if there is one."""
     return await _policy(document, None, request, parts)
 
 
 @router.get("/policies/{document}/versions")
-async def policy_versions(document: Document, request: Request, parts: GatewayParts) -> VersionsAnswer:
+async def policy_versions(document: Named, request: Request, parts: GatewayParts, page: PageOf) -> VersionsAnswer:
     """A document's versions, newest first: `upcoming`, `in_force` or `past`."""
     ask = consents.ListPolicyVersions(document=document, language=language_of(request))
-    return VersionsAnswer(items=(await parts.asker.ask(ask)).items)
+    items, next_cursor = page.cut((await parts.asker.ask(ask)).items, lambda one: one["version"])
+    return VersionsAnswer(items=items, next_cursor=next_cursor)
 
 
 @router.get("/policies/{document}/versions/{version}/changes")
 async def policy_changes(
-    document: Document, version: str, request: Request, parts: GatewayParts, since: str
+    document: Named, version: str, request: Request, parts: GatewayParts, since: str
 ) -> ChangesAnswer:
     """What a version changes since another one, line by line."""
     language = language_of(request)
@@ -96,7 +132,7 @@ async def policy_changes(
 
 
 @router.get("/policies/{document}/versions/{version}")
-async def policy_version(document: Document, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
+async def policy_version(document: Named, version: str, request: Request, parts: GatewayParts) -> PolicyAnswer:
     """One version of a document."""
     return await _policy(document, version[:40], request, parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header
@@ -23,7 +23,15 @@ LOOK_BACK_MILLISECONDS = 120_000
 """What a stream opened without Last-Event-ID is told of the past: nobody misses the photo that was ready too soon."""
 
 
-@router.get("/events", response_class=EventSourceResponse)
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "one event after another: `id`, `event`, and `data` as JSON with `at` and what it is about",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=_STREAM)
 async def events(
     caller: CurrentCaller,
     parts: GatewayParts,

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
 from services.gateway.access import Caller
+from services.gateway.lists import PageOf
 from services.gateway.login_bodies import Age
 from services.gateway.parts import CurrentCaller, GatewayParts, Parts, Repeat
 from services.gateway.routes.accounts import sealed_text
@@ -150,10 +151,11 @@ async def change_me(body: MeChange, caller: CurrentCaller, parts: GatewayParts, 
 
 
 @router.get("/consents")
-async def list_consents(caller: CurrentCaller, parts: GatewayParts) -> ConsentItems:
+async def list_consents(caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> ConsentItems:
     """The consent ledger."""
     ledger = await parts.asker.ask(consents.Consents(subject_id=caller.subject_id))
-    return ConsentItems.model_validate(ledger.model_dump())
+    items, next_cursor = page.cut(ledger.items, lambda line: line.chain)
+    return ConsentItems(items=[ConsentItem(**line.model_dump()) for line in items], next_cursor=next_cursor)
 
 
 @router.post("/consents", status_code=201)
@@ -179,10 +181,11 @@ async def ask_guardian(caller: CurrentCaller, parts: GatewayParts, repeat: Repea
 
 
 @router.get("/guardian-consents")
-async def list_guardianships(caller: CurrentCaller, parts: GatewayParts) -> GuardianshipItems:
+async def list_guardianships(caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> GuardianshipItems:
     """Where this subject is the child or the guardian."""
     found = await parts.asker.ask(consents.Guardianships(subject_id=caller.subject_id))
-    return GuardianshipItems.model_validate(found.model_dump())
+    items, next_cursor = page.cut(found.items, lambda one: one.guardianship_id)
+    return GuardianshipItems(items=[GuardianshipAnswer(**one.model_dump()) for one in items], next_cursor=next_cursor)
 
 
 @router.post("/guardian-consents", status_code=201)

@@ -8,10 +8,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
 from services.gateway.access import Caller
+from services.gateway.lists import PageOf
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
 from services.gateway.problems import language_of
 from shared.contracts import imaging, payments
@@ -153,12 +155,14 @@ class EntitlementsAnswer(BaseModel):
 
 
 @router.get("/products")
-async def products(request: Request, parts: GatewayParts) -> ProductList:
+async def products(request: Request, parts: GatewayParts, page: PageOf) -> ProductList:
     """What can be bought, at which price."""
     offered = await parts.asker.ask(payments.ListProducts())
     language = language_of(request)
+    items, next_cursor = page.cut(offered.items, lambda one: one.product)
     return ProductList(
-        items=[ProductAnswer(**{**one.model_dump(), "name": one.name[language]}) for one in offered.items]
+        items=[ProductAnswer(**{**one.model_dump(), "name": one.name[language]}) for one in items],
+        next_cursor=next_cursor,
     )
 
 
@@ -240,7 +244,7 @@ async def _refuse_unusable(photo_id: UUID, caller: Caller, parts: Parts) -> None
     """Nothing is paid for a photo that cannot be used."""
     photo = await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=photo_id))
     if photo.status in UNUSABLE:
-        raise Conflict("this photo cannot be used", public_extra={"status": photo.status})
+        raise Conflict("this photo cannot be used", public_extra={"photo_status": photo.status})
 
 
 @router.get("/me/entitlements")
@@ -250,7 +254,29 @@ async def entitlements(caller: CurrentCaller, parts: GatewayParts) -> Entitlemen
     return EntitlementsAnswer.model_validate(answer.model_dump())
 
 
-@router.post("/payments/alipay/notify", response_class=Response, include_in_schema=True)
+_NOTICE_FIELDS = (
+    "notify_id", "notify_type", "notify_time", "app_id", "out_trade_no", "trade_no", "trade_status", "total_amount",
+    "seller_id", "sign_type", "sign",
+)  # fmt: skip
+_NOTICE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "description": "signed by Alipay; it sends more fields than these",
+                    "required": ["sign"],
+                    "properties": {name: {"type": "string"} for name in _NOTICE_FIELDS},
+                    "additionalProperties": {"type": "string"},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/payments/alipay/notify", response_class=PlainTextResponse, openapi_extra=_NOTICE)
 async def alipay_notice(request: Request, parts: GatewayParts) -> Response:
     """For Alipay alone. The body is sealed as it came (it names the buyer) and judged by payments.
 
@@ -266,7 +292,7 @@ async def alipay_notice(request: Request, parts: GatewayParts) -> Response:
     except ClientDisconnect:
         # Gone, or more than any notice is: the limit on bodies answers.
         accepted = False
-    return Response("success" if accepted else "failure", media_type="text/plain")
+    return PlainTextResponse("success" if accepted else "failure")
 
 
 def _shown(order: payments.OrderState, request: Request) -> OrderAnswer:

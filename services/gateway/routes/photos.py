@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from services.gateway.access import Caller
+from services.gateway.field_reasons import titled
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat
 from services.gateway.problems import language_of
 from services.gateway.uploads import SealedFile, Upload, receive
 from shared.contracts import imaging
 from shared.crypto import seal, unseal
-from shared.kernel.errors import MEANINGS, Code, PocketError
+from shared.kernel.errors import Code, PocketError
 from shared.kernel.ids import new_id
 from shared.storage import object_key
 
@@ -165,8 +166,7 @@ async def _shown(photo: imaging.PhotoState, caller: Caller, parts: Parts, langua
     if photo.analysis:
         identity = f"photos/analysis/{photo.photo_id}"
         analysis = await parts.open_json(caller.subject_id, b64decode(photo.analysis), identity)
-    meanings = [(code, MEANINGS[Code(code)]) for code in photo.reasons]
-    reasons = [Reason(code=code, title=m.en if language == "en" else m.zh) for code, m in meanings]
+    reasons = [Reason(**titled(code, language)) for code in photo.reasons]
     return PhotoAnswer(
         photo_id=photo.photo_id,
         status=photo.status,

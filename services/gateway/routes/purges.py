@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from services.gateway.addresses import absolute_url
 from services.gateway.certificate_page import certificate_page
-from services.gateway.parts import GatewayParts, IdempotencyKey, Parts
+from services.gateway.parts import SHOWS_A_TOKEN, GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
 from shared.contracts import auth, retention
 from shared.kernel import log
@@ -57,7 +58,7 @@ class Keys(BaseModel):
     keys: list[dict[str, str]]
 
 
-@router.delete("/v1/me/stash", status_code=202)
+@router.delete("/v1/me/stash", status_code=202, dependencies=[SHOWS_A_TOKEN])
 async def wipe_stash(
     request: Request,
     parts: GatewayParts,
@@ -76,7 +77,7 @@ async def wipe_stash(
     return started
 
 
-@router.delete("/v1/me", status_code=202)
+@router.delete("/v1/me", status_code=202, dependencies=[SHOWS_A_TOKEN])
 async def delete_me(
     request: Request,
     parts: GatewayParts,
@@ -156,5 +157,5 @@ async def _repeated(subject_id: UUID, reason: str, key: str, request: Request, p
 
 
 def _started(opened: retention.PurgeOpened, request: Request) -> PurgeStarted:
-    url = str(request.url_for("purge_progress", receipt=opened.receipt))
+    url = absolute_url(request, "purge_progress", receipt=opened.receipt)
     return PurgeStarted(purge_id=opened.purge_id, receipt=opened.receipt, receipt_url=url)

@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access import Caller
+from services.gateway.lists import PageOf
 from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts
 from services.gateway.problems import language_of
 from shared.contracts import feedback as tickets
@@ -122,10 +123,12 @@ async def request_export(caller: CurrentCaller, parts: GatewayParts, key: Idempo
 
 
 @router.get("/me/exports")
-async def list_exports(caller: CurrentCaller, parts: GatewayParts) -> ExportItems:
+async def list_exports(caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> ExportItems:
     """The subject's exports."""
     found = await parts.asker.ask(rights.ListExports(subject_id=caller.subject_id))
-    return ExportItems.model_validate(found.model_dump())
+    items, next_cursor = page.cut(found.items, lambda one: one.export_id)
+    shown = [ExportAnswer.model_validate(one.model_dump()) for one in items]
+    return ExportItems(items=shown, next_cursor=next_cursor)
 
 
 @router.get("/me/exports/{export_id}")
@@ -145,7 +148,7 @@ async def export_file(export_id: UUID, caller: CurrentCaller, parts: GatewayPart
     if export.status == "expired":
         raise NotFound("expired")
     if export.status != "ready":
-        raise Conflict(f"the export is {export.status}", public_extra={"status": export.status})
+        raise Conflict(f"the export is {export.status}", public_extra={"export_status": export.status})
     first = await _part(export, 1, caller, parts)
     headers = {
         "Content-Length": str(export.bytes),
@@ -156,11 +159,13 @@ async def export_file(export_id: UUID, caller: CurrentCaller, parts: GatewayPart
 
 
 @router.get("/me/disclosures")
-async def disclosures(request: Request, caller: CurrentCaller, parts: GatewayParts) -> DisclosureItems:
+async def disclosures(request: Request, caller: CurrentCaller, parts: GatewayParts, page: PageOf) -> DisclosureItems:
     """Who was told what about this subject, on which ground of the privacy policy, when."""
     ledger = await parts.asker.ask(rights.Disclosures(subject_id=caller.subject_id))
     language = language_of(request)
+    items, next_cursor = page.cut(ledger.items, lambda line: line.disclosure_id)
     return DisclosureItems(
+        next_cursor=next_cursor,
         items=[
             DisclosureItem(
                 **line.model_dump(include={"disclosure_id", "ground", "at", "reference", "chain"}),
@@ -170,12 +175,12 @@ async def disclosures(request: Request, caller: CurrentCaller, parts: GatewayPar
                 recipient=line.who,
                 kinds=line.what,
             )
-            for line in ledger.items
-        ]
+            for line in items
+        ],
     )
 
 
-@router.post("/feedback", status_code=201)
+@router.post("/feedback", status_code=201, openapi_extra={"security": [{}, {"bearer": []}]})
 async def send_feedback(
     body: FeedbackRequest,
     request: Request,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -160,7 +159,7 @@ def _pixels(mm: float, dpi: int) -> int:
 
 def _number(body: dict[str, Any], name: str, low: float, high: float) -> float:
     value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(name, "must be a number")
     if not low <= value <= high:
         raise _bad(name, f"must lie between {low:g} and {high:g}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +118,7 @@ def _count(asked: dict[str, Any]) -> int | None:
 
 def _number(asked: dict[str, Any], name: str, limits: tuple[float, float], otherwise: float | None = None) -> float:
     value = asked.get(name, otherwise)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise bad(f"{name} must be a number")
     if not limits[0] <= value <= limits[1]:
         raise bad(f"{name} must lie between {limits[0]:g} and {limits[1]:g}")

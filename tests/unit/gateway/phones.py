@@ -179,7 +179,7 @@ async def ringing() -> AsyncIterator[Phone]:
     Studio(world)
     board = Switchboard(world)
     settings = GatewaySettings(
-        amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
+        profile="local", amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
         master_keys=f"m1:{KEY}", device_pepper=KEY, notice_key=base64.b64encode(b"n" * 32).decode(), max_upload_bytes=2 * 1024 * 1024, rate_guests_per_device=3,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)

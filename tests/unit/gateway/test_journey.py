@@ -236,7 +236,7 @@ async def test_what_does_not_exist_and_what_is_not_allowed_are_problems_too(phon
     assert code(await phone.client.get("/v1/nothing")) == "not_found"
     assert code(await phone.client.put("/v1/guests")) == "method_not_allowed"
     assert code(await phone.client.get("/v1/specs/no-such-spec")) == "not_found"
-    assert code(await phone.client.get("/v1/policies/no-such-document")) == "bad_request"
+    assert code(await phone.client.get("/v1/policies/no-such-document")) == "not_found"
     assert code(await phone.client.get("/v1/purges/forged")) == "not_found"
 
 
@@ -284,8 +284,20 @@ async def test_numbers_without_end_are_refused_at_the_door(phone: Phone, body: s
 async def test_every_answer_forbids_sniffing_and_referrers(phone: Phone) -> None:
     """And no private answer is kept by a cache on the way."""
     answer = await phone.client.get("/v1/specs")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    tokens = await phone.start()
+    refusals = [
+        await phone.call("POST", "/v1/guests", tokens, content=body, headers={"Content-Type": "application/json"})
+        for body in (b"[NaN]", b"[" * 70_000)
+    ]
+    refusals += [
+        await phone.client.get("/v1/specs?q=%00"),
+        await phone.client.get("/v1/%00"),
+        await phone.client.head("/"),
+    ]
+    assert [one.status_code for one in refusals] == [422, 413, 422, 404, 404]
+    for one in (answer, *refusals):
+        assert one.headers["x-content-type-options"] == "nosniff"
+        assert one.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_the_interface_describes_itself(phone: Phone) -> None:

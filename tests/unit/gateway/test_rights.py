@@ -80,7 +80,7 @@ async def phone() -> AsyncIterator[Phone]:
     world = RightsWorld()
     board = Switchboard(world)
     settings = GatewaySettings(
-        amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
+        profile="local", amqp_url="amqp://a:b@127.0.0.1:1/", s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="b",
         master_keys=f"m1:{KEY}", device_pepper=KEY, notice_key=KEY, rate_feedback_per_address=5,
     )  # type: ignore[arg-type] # fmt: skip
     app = create_app(settings)
@@ -111,7 +111,7 @@ async def test_an_export_is_asked_for_built_and_downloaded(phone: Phone) -> None
     assert asked.status_code == 202, asked.text
     export_id = asked.json()["export_id"]
     early = await phone.client.get(f"/v1/me/exports/{export_id}/file", headers=her)
-    assert (early.status_code, code(early), early.json()["status"]) == (409, "conflict", "queued")
+    assert (early.status_code, code(early), early.json()["export_status"]) == (409, "conflict", "queued")
     phone.build(ada, export_id)
     shown = (await phone.client.get(f"/v1/me/exports/{export_id}", headers=her)).json()
     assert set(shown) == {"export_id", "status", "requested_at", "expires_at", "bytes"}

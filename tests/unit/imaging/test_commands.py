@@ -151,3 +151,26 @@ def test_the_name_of_the_file_says_its_format(photo: Path, tmp_path: Path) -> No
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     assert run("make", photo, "-o", tmp_path / "b.pdf")[0] == 2
     assert not (tmp_path / "b.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"no picture at all", "unsupported_format"), (builders.no_face(), "no_face")]
+)
+def test_check_tells_as_json_why_a_photo_cannot_be_used(tmp_path: Path, content: bytes, code: str) -> None:
+    """The same object as of make: a program that reads stdout always finds JSON there."""
+    photo = tmp_path / "me.jpg"
+    photo.write_bytes(content)
+    told = []
+    for command in ("check", "make"):
+        status, out, _ = run(command, photo, "--json")
+        assert status == 2
+        told.append(json.loads(out))
+    assert told[0] == told[1]
+    assert (told[0]["code"], told[0]["photo"]) == (code, str(photo))
+    assert set(told[0]["reason"]) == {"zh", "en"}
+
+
+def test_check_tells_an_unknown_spec_as_json(tmp_path: Path, photo: Path) -> None:
+    """What was asked for is refused alike."""
+    status, out, _ = run("check", photo, "--spec", "no-such-spec", "--json")
+    assert (status, json.loads(out)["code"]) == (2, "unknown_spec")

@@ -81,3 +81,31 @@ def test_a_limit_below_the_specs_window_replaces_it() -> None:
     order = RenderOrder.parse({"spec": "cn-id-card", "max_kb": 10})
     assert order.kb is not None
     assert (order.kb.low, order.kb.high) == (None, 10)
+
+
+_DEEP: Any = []
+for _ in range(900):
+    _DEEP = [_DEEP]
+ENDLESS = 10**400
+
+
+@pytest.mark.parametrize(
+    "value", [ENDLESS, -ENDLESS, 1e308, float("inf"), float("nan"), "\ud800", _DEEP, {"\ud800": 1}]
+)
+@pytest.mark.parametrize("name", ["dpi", "max_kb", "sheet", "beautify", "background", "spec", "format", "width_px"])
+def test_a_value_that_no_computer_counts_with_is_refused_by_its_code(name: str, value: Any) -> None:
+    """A worker trusts no door: in every field, and in every number of a sheet or of a retouching."""
+    orders: list[dict[str, Any]] = [{"spec": "one-inch", name: value}]
+    if name == "sheet":
+        orders += [{"spec": "one-inch", "sheet": {"paper": "a4", part: value}} for part in ("dpi", "gap_mm", "count")]
+        orders.append({"spec": "one-inch", "sheet": {"paper": "a4", "also": [{"spec": "two-inch", "count": value}]}})
+        orders.append({"spec": "one-inch", "sheet": {"width_mm": value, "height_mm": 100}})
+    if name == "beautify":
+        orders.append({"spec": "one-inch", "beautify": {"smoothing": value}})
+    if name == "width_px":
+        orders.append({"width_px": value, "height_px": 400})
+        orders.append({"width_mm": value, "height_mm": 40})
+    for order in orders:
+        with pytest.raises(PocketError) as refused:
+            RenderOrder.parse(order)
+        assert refused.value.http_status == 422

@@ -161,6 +161,7 @@ def test_every_error_class_of_ours_has_one_root_and_a_code() -> None:
 
 KEY = base64.b64encode(b"k" * 32).decode()
 ENVIRONMENT = {
+    "PUBLIC_URL": "https://photo.example",
     "AMQP_URL": "amqp://user:hunter2@127.0.0.1:5672/pocketid",
     "S3_ENDPOINT": "http://127.0.0.1:8333",
     "S3_ACCESS_KEY": "access",
@@ -204,6 +205,10 @@ def test_every_process_starts_with_settings_that_are_right(
 
 
 WRONG = [
+    (GatewaySettings, "PUBLIC_URL", None),
+    (GatewaySettings, "PUBLIC_URL", "http://photo.example"),
+    (GatewaySettings, "PUBLIC_URL", "photo.example"),
+    (GatewaySettings, "PUBLIC_URL", "https://photo.example/?a=b"),
     (AuthSettings, "AMQP_URL", "http://user:hunter2@broker"),
     (AuthSettings, "AMQP_URL", None),
     (AuthSettings, "AUTH_DSN", None),
