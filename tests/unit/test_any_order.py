@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -24,7 +24,7 @@ from services.imaging import use_cases as imaging_cases
 from services.imaging.adapters.keys import AskedKeys
 from services.imaging.domain.photos import ORIGINAL
 from services.imaging.worker_cases import Void, WorkerParts
-from services.payments import erasure_cases
+from services.payments import erasure_cases, photo_cases
 from services.retention import disclosures as retention_disclosures
 from services.retention import exports as retention_exports
 from services.retention import use_cases as retention_cases
@@ -170,6 +170,10 @@ class Dice:
             ("payments.purges", retention.PurgeRequested): lambda m: erasure_cases.purge_subject(
                 m, world.payments.parts
             ),
+            **{
+                ("payments.photos", kind): lambda m: photo_cases.hear_loss(m, world.payments.parts)
+                for kind in get_args(photo_cases.Lost)
+            },
             ("retention.rights", retention.PurgeRequested): lambda m: retention_exports.purge_subject(
                 m, world.retention.rights
             ),
@@ -189,6 +193,8 @@ class Dice:
                 m, world.retention.parts
             ),
         }
+        if (queue, type(message)) not in table:
+            pytest.fail(f"nobody takes {type(message).__name__} from {queue}")
         return table[queue, type(message)]
 
     def repeat(self) -> None:
