@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.auth.domain.identities import REVOCATION_LIFE, Identity, RevocationJob, RevocationState
+from services.auth.domain.identities import HEAD_START, REVOCATION_LIFE, Identity, RevocationJob, RevocationState
 from services.auth.domain.subjects import Subject
 from services.auth.guardians import withdraw_guardianship
 from services.auth.ports import AuthParts, AuthTransaction
@@ -28,7 +28,7 @@ def fence(subject_id: UUID, purge_id: UUID | None, parts: AuthParts, tx: AuthTra
     subject = tx.subject(subject_id)
     if subject is not None and subject.wrapped_key is not None:
         for identity in tx.identities(subject_id):
-            withdraw(identity, subject, parts, tx)
+            withdraw(identity, subject, parts, tx, after=HEAD_START)
         _end_guarding(subject_id, now, parts, tx)
     tx.release_identities(subject_id)
     tx.mark_erasing(subject_id)
@@ -37,8 +37,13 @@ def fence(subject_id: UUID, purge_id: UUID | None, parts: AuthParts, tx: AuthTra
     tx.publish(contract.SubjectFenced(subject_id=subject_id, purge_id=purge_id))
 
 
-def withdraw(identity: Identity, subject: Subject, parts: AuthParts, tx: AuthTransaction) -> None:
-    """Have the provider told that this login is over; the token waits under a master key until it was used."""
+def withdraw(
+    identity: Identity, subject: Subject, parts: AuthParts, tx: AuthTransaction, *, after: timedelta = timedelta(0)
+) -> None:
+    """Have the provider told that this login is over; the token waits under a master key until it was used.
+
+    ``after``: the timer leaves it alone for so long.
+    """
     now = parts.clock()
     token = None
     if identity.revocable is not None:
@@ -52,7 +57,7 @@ def withdraw(identity: Identity, subject: Subject, parts: AuthParts, tx: AuthTra
             sealed=parts.keyring.seal_for(REVOCATION, token) if token is not None else None,
             status=RevocationState.PENDING,
             attempts=0,
-            next_try_at=now,
+            next_try_at=now + after,
             give_up_at=now + REVOCATION_LIFE,
         )
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.auth.domain.identities import RevocationJob, RevocationState, after_try
+from services.auth.domain.identities import HEAD_START, RevocationJob, RevocationState, after_try
 from services.auth.ports import AuthParts, AuthTransaction
 from services.auth.providers.port import RevocationStatus
 from services.auth.sealed import REVOCATION, revocation_of
@@ -49,7 +49,7 @@ def revoke_before_the_end(subject_id: UUID, parts: AuthParts) -> None:
     now = parts.clock()
     with parts.work.begin() as tx:
         own = tx.revocations_of(tx.tombstone_of(subject_id))
-        due = [job for job in own if job.status is RevocationState.PENDING and job.next_try_at <= now]
+        due = [job for job in own if job.status is RevocationState.PENDING and job.next_try_at <= now + HEAD_START]
         _lease(due, now, tx)
     for job in due:
         if parts.clock() - now < BUDGET:

@@ -15,6 +15,8 @@ NONCE_LIFE = timedelta(days=1)
 """Longer than any identity token is accepted: a burned nonce is remembered for that long."""
 REVOCATION_LIFE = timedelta(days=7)
 """How long an erased account's provider token is tried; then it is wiped, and the certificate's advice remains."""
+HEAD_START = timedelta(seconds=10)
+"""For so long an erasure has the withdrawals to itself, so that its certificate can tell how they ended."""
 BACK_OFF = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
 

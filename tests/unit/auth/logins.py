@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from services.auth import accounts, guardians, ledger, policy_cases, profiles, proofs, use_cases
-from services.auth.domain.identities import RevocationJob
+from services.auth.domain.identities import HEAD_START, RevocationJob
 from services.auth.domain.subjects import Subject
 from shared.contracts import accounts as contract
 from shared.contracts import auth, consents, retention
@@ -93,8 +93,9 @@ class LoginWorld(AuthWorld):
     # ---- leaving, and looking
 
     def fence(self, subject_id: UUID) -> None:
-        """The first half of :meth:`erase`."""
+        """The first half of :meth:`erase`; the second does not come while it has the withdrawals to itself."""
         use_cases.fence_subject(subject_id, new_id(), self.parts)
+        self.clock.forward(HEAD_START.total_seconds())
 
     def erase(self, subject_id: UUID) -> auth.SubjectPurged:
         """Fence and forget, as a purge does; what auth reports."""

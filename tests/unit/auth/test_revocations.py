@@ -11,6 +11,7 @@ import pytest
 from services.auth import use_cases
 from services.auth.domain.identities import (
     BACK_OFF,
+    HEAD_START,
     MOVES,
     REVOCATION_LIFE,
     RevocationJob,
@@ -48,7 +49,7 @@ def test_a_fence_puts_the_tokens_aside_under_a_master_key_and_the_providers_are_
     """Before the subject's key is deleted, in the same transaction; nothing rests in the clear. The neighbour's stay."""
     mine, neighbour = world.sign_in("Ada").subject_id, world.sign_in("Bo").subject_id
     world.link(mine, "Ada's apple", world.apple)
-    use_cases.fence_subject(mine, new_id(), world.parts)
+    world.fence(mine)
     jobs = {held.provider: held for held in world.jobs()}
     assert set(jobs) == {"wechat", "apple"}
     assert b"token of Ada" in world.keyring.open_for(REVOCATION, jobs["wechat"].sealed or b"")
@@ -75,7 +76,7 @@ def test_a_login_without_a_token_is_reported_as_what_the_provider_makes_of_it(wo
     """The person can do it: the certificate says that we could not."""
     world.wechat.outcomes = [RevocationStatus.NOT_POSSIBLE]
     mine = world.sign_in(handed={"code": world.wechat.code_for("Ada", token=False)}).subject_id
-    use_cases.fence_subject(mine, new_id(), world.parts)
+    world.fence(mine)
     revoke_what_is_due(world.parts)
     assert world.wechat.revoked == [None]
     assert job(world).status is RevocationState.NOT_POSSIBLE
@@ -192,6 +193,16 @@ def test_an_account_is_forgotten_with_its_providers_told(world: LoginWorld) -> N
     assert not any(world.count(mine).values())
 
 
+def test_the_timer_leaves_the_withdrawals_to_the_erasure_for_a_while(world: LoginWorld) -> None:
+    """Otherwise it could have taken one up just when the certificate is written, which would then tell of it as pending."""
+    mine, purge_id = world.sign_in("Ada").subject_id, new_id()
+    use_cases.fence_subject(mine, purge_id, world.parts)
+    assert revoke_what_is_due(world.parts) == 0
+    use_cases.forget_subject(retention.DataRemoved(subject_id=mine, purge_id=purge_id), world.parts)
+    [report] = world.said(auth.SubjectPurged)
+    assert report.counts["provider.wechat.revoked"] == 1
+
+
 def test_a_slow_provider_does_not_hold_up_the_end(world: LoginWorld) -> None:
     """After two seconds the rest is left to the timer."""
     mine = world.sign_in("Ada").subject_id
@@ -223,6 +234,7 @@ def test_a_provider_in_trouble_never_blocks_the_erasure(world: LoginWorld, troub
     world.wechat.outcomes = [trouble]
     purge_id = new_id()
     use_cases.fence_subject(mine, purge_id, world.parts)
+    world.clock.forward(HEAD_START.total_seconds())
     if isinstance(trouble, Killed):
         with pytest.raises(Killed):
             revoke_what_is_due(world.parts)
