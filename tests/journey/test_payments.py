@@ -264,3 +264,21 @@ def test_no_queue_and_no_log_ever_holds_a_buyers_id(system: LocalSystem, standin
     )
     assert "no difference" in told
     assert "its own verifies" in system.pocketid("doctor", "--alipay")
+
+
+def test_nobody_pays_for_a_photo_that_cannot_be_used(system: LocalSystem, standin: Standin) -> None:
+    """A credit is not spent on a rejected photo; an open order for a deleted one is closed long before it expires."""
+    guest = Guest(system.gateway)
+    guest.bought(standin.url, "pack-ten")
+    rejected = guest.uploaded(builders.no_face())
+    assert guest.settled(rejected)["status"] == "rejected"
+    refused = guest.http.post(f"/v1/photos/{rejected}/unlock")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert guest.http.get("/v1/me/entitlements").json()["credits"] == 10
+
+    photo_id = guest.uploaded(builders.portrait("obama"))
+    guest.settled(photo_id)
+    order = guest.order("hd-photo", photo_id)
+    assert order.status_code == 201, order.text
+    assert guest.http.delete(f"/v1/photos/{photo_id}").status_code == 204
+    guest.settled_order(order.json()["order_id"], "closed", within=20)

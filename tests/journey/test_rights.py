@@ -17,7 +17,7 @@ from PIL import Image
 from shared.testing.eventually import eventually
 from tests.portraits import builders
 from tests.system import scan
-from tests.system.accounts import PHONE_LOGINS, Account
+from tests.system.account import FIVE, Account, Person
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
 
@@ -151,8 +151,8 @@ def test_an_erasure_takes_an_export_from_under_its_builders_hands(system: LocalS
 
 
 def _account(system: LocalSystem) -> tuple[Account, bytes, bytes]:
-    account = Account(system, NICKNAME, device_label=DEVICE, age_band="adult")
-    for provider in PHONE_LOGINS[1:]:
+    account = Account(system, Person(system, NICKNAME), device_label=DEVICE, age_band="adult")
+    for provider in FIVE[1:]:
         account.link(provider)
     named = account.http.patch("/v1/me", json={"nickname": NICKNAME})
     assert named.status_code == 200, named.text
@@ -160,7 +160,7 @@ def _account(system: LocalSystem) -> tuple[Account, bytes, bytes]:
     photo_id = account.uploaded(selfie)
     account.settled(photo_id)
     account.settled(account.uploaded(builders.portrait("biden")))
-    account.buys(photo_id)
+    account.bought(system.env["alipay_standin"], "hd-photo", photo_id)
     made = account.render(photo_id, spec="one-inch", background="blue")
     assert made.status_code == 201, made.text
     file = account.http.get(f"/v1/renders/{made.json()['render_id']}/file")
@@ -199,7 +199,7 @@ def _files(content: bytes) -> dict[str, bytes]:
 def _assert_is_whole(content: dict[str, Any], files: dict[str, bytes], selfie: bytes, render: bytes) -> None:
     account = content["account"]
     assert account["profile"]["nickname"] == NICKNAME
-    assert sorted(login["provider"] for login in account["logins"]) == sorted(PHONE_LOGINS)
+    assert sorted(login["provider"] for login in account["logins"]) == sorted(FIVE)
     assert all(login["given_by_provider"]["external_id"] for login in account["logins"])
     assert account["sessions"][0]["device"] == DEVICE
     assert len(content["photos"]) == 2
