@@ -12,19 +12,18 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 from starlette.requests import ClientDisconnect
 
-from services.gateway.access import Caller
 from services.gateway.lists import PageOf
-from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Parts, Repeat, fingerprint
+from services.gateway.parts import CurrentCaller, GatewayParts, IdempotencyKey, Repeat, fingerprint
 from services.gateway.problems import language_of
-from shared.contracts import imaging, payments
+from services.gateway.usable import refuse_unusable
+from shared.contracts import payments
 from shared.crypto import seal
 from shared.kernel import log
-from shared.kernel.errors import Conflict, PocketError
+from shared.kernel.errors import PocketError
 from shared.kernel.settings import one_key
 
 router = APIRouter(prefix="/v1", tags=["payments"])
 logger = log.get_logger("payments")
-UNUSABLE = frozenset({"rejected", "failed"})
 REFUND_SECONDS = 30
 
 
@@ -172,7 +171,7 @@ async def open_order(
 ) -> OrderAnswer:
     """Open an order. Guests may buy. 409 `already_unlocked` when there is nothing left to buy."""
     if body.photo_id is not None:
-        await _refuse_unusable(body.photo_id, caller, parts)
+        await refuse_unusable(body.photo_id, caller, parts)
     order = await parts.asker.ask(
         payments.OpenOrder(
             subject_id=caller.subject_id,
@@ -233,18 +232,11 @@ async def unlock(
     photo_id: UUID, caller: CurrentCaller, parts: GatewayParts, repeat: Repeat, body: UnlockRequest | None = None
 ) -> UnlockAnswer:
     """Unlock a photo by a pass or a credit; again is fine, nothing is spent twice. 402 `no_credit` when there is none."""
-    await _refuse_unusable(photo_id, caller, parts)
+    await refuse_unusable(photo_id, caller, parts)
     scope = (body or UnlockRequest(scope="photo")).scope
     wanted = payments.UnlockPhoto(subject_id=caller.subject_id, photo_id=photo_id, scope=scope, **repeat)
     answer = await parts.asker.ask(wanted)
     return UnlockAnswer(photo_id=photo_id, unlocked=answer.scopes)
-
-
-async def _refuse_unusable(photo_id: UUID, caller: Caller, parts: Parts) -> None:
-    """Nothing is paid for a photo that cannot be used."""
-    photo = await parts.asker.ask(imaging.GetPhoto(subject_id=caller.subject_id, photo_id=photo_id))
-    if photo.status in UNUSABLE:
-        raise Conflict("this photo cannot be used", public_extra={"photo_status": photo.status})
 
 
 @router.get("/me/entitlements")
