@@ -6,8 +6,8 @@ PYTHON ?=
 PHOTO ?=
 TESTS ?=
 # What needs no servers runs on as many cores as there are; what shares one running system runs after it, in order.
-ALONE := tests/architecture tests/unit tests/simulation
-TOGETHER := tests/contract tests/integration tests/journey tests/chaos
+ALONE := tests/architecture tests/unit tests/simulation tests/contract tests/integration
+TOGETHER := tests/journey tests/chaos
 BIN := .venv/bin
 export PYTHON
 

@@ -49,8 +49,12 @@ LOGGED = {
     for thing in ("photo", "render", "order", "export", "ticket")
     for service in ("imaging", "worker-1", "worker-2", "payments", "retention")
 }
-REMEMBERED = {("photo_id", "database imaging.idempotency"), ("key", "database imaging.idempotency")}
-"""For a day: that the upload with this key was a photo which is deleted."""
+REMEMBERED = {
+    ("photo_id", "database imaging.idempotency"),
+    ("key", "database imaging.idempotency"),
+    ("photo_id", "database payments.lost_photos"),
+}
+"""For a day: that the upload with this key was a photo which is deleted. For two: that nothing is sold for it."""
 KEPT: dict[PurgeReason, set[tuple[str, str]]] = {
     PurgeReason.SIGNED_IN: {("order_id", "database payments.grants"), ("grant_id", "database payments.grants")},
     PurgeReason.GUEST_REPLACED: {("device_hash", "database auth.guests")},

@@ -173,11 +173,12 @@ def _complained_and_answered(system: LocalSystem, account: Account) -> str:
     sent = account.http.post("/v1/feedback", json=body)
     assert sent.status_code == 201, sent.text
     ticket = str(sent.json()["ticket"])
-    [waiting] = json.loads(system.pocketid("feedback", "list", "--json"))["items"]
-    shown = system.pocketid("feedback", "show", waiting["ticket_id"])
-    assert COMPLAINT in shown
-    assert CONTACT in shown
-    system.pocketid("feedback", "answer", waiting["ticket_id"], said=ANSWER)
+    waiting = json.loads(system.pocketid("feedback", "list", "--json"))["items"]
+    complaints = [one["ticket_id"] for one in waiting if one["kind"] == "complaint"]
+    shown = {ticket_id: system.pocketid("feedback", "show", ticket_id) for ticket_id in complaints}
+    [ticket_id] = [ticket_id for ticket_id, text in shown.items() if COMPLAINT in text]
+    assert CONTACT in shown[ticket_id]
+    system.pocketid("feedback", "answer", ticket_id, said=ANSWER)
     progress = account.http.get(f"/v1/feedback/{ticket}").json()
     assert (progress["status"], progress["answer"]) == ("answered", ANSWER)
     return ticket

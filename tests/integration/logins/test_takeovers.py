@@ -8,12 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from services.auth import accounts, proofs, use_cases
+from services.auth import accounts, proofs
 from services.auth.revocations import revoke_what_is_due
 from shared.contracts import accounts as contract
 from shared.contracts.accounts import LoginBegun
 from shared.kernel.errors import Code
-from shared.kernel.ids import new_id
 from tests.integration.logins.playing import EVERY, REDIRECT, StandIn
 from tests.unit.auth.logins import LoginWorld, code_of
 from tests.unit.worlds import POLICY
@@ -156,7 +155,7 @@ def test_leaving_is_told_to_the_provider_and_its_person_may_come_back(door: Door
     """Revoked there, or not possible there; never pending, and a new account afterwards."""
     ada, bo = door.standin.person(), door.standin.person()
     mine, neighbour = door.arrive(name, ada), door.arrive(name, bo)
-    use_cases.fence_subject(mine.subject_id, new_id(), door.world.parts)
+    door.world.fence(mine.subject_id)
     revoke_what_is_due(door.world.parts)
     [job] = door.world.jobs()
     assert job.status in ("revoked", "not_possible")
