@@ -5,7 +5,7 @@
 PYTHON ?=
 PHOTO ?=
 TESTS ?=
-# What needs no servers runs on as many cores as there are; what shares one running system runs after it, in order.
+# What needs no whole running system runs on two cores; what shares one runs after it, in order.
 ALONE := tests/architecture tests/unit tests/simulation tests/contract tests/integration
 TOGETHER := tests/journey tests/chaos
 BIN := .venv/bin
