@@ -62,11 +62,12 @@ def make_plan(folder: RunFolder, environ: Mapping[str, str], table: tuple[Servic
 
 def _require_known_model(name: str | None) -> None:
     """Refuse before anything starts what every worker would refuse."""
+    if not name:
+        return
     from services.imaging.pipeline.registry import WeightsMissing, matting_model
 
     try:
-        if name:
-            matting_model(name)
+        matting_model(name)
     except WeightsMissing as error:
         raise LauncherError(f"POCKETID_MATTING_MODEL: {error.detail}") from error
 

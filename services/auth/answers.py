@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.ports import AuthParts, AuthTransaction
+from services.auth.sealed import key_of
 from shared.contracts.base import RepeatableCall
 from shared.crypto import DataKey, Keyring, seal, unseal
-from shared.kernel.errors import SubjectErased
 from shared.messaging.repeats import Remembered, of_subject
 
 
@@ -33,10 +33,7 @@ class UnderSubjectsKey:
         return unseal(self._key(), b64decode(kept["sealed"]), self._bound())
 
     def _key(self) -> DataKey:
-        subject = self.tx.subject(self.subject_id)
-        if subject is None or subject.wrapped_key is None:
-            raise SubjectErased("no key")
-        return self.parts.keyring.unwrap(subject.wrapped_key, self.subject_id)
+        return key_of(self.tx.subject(self.subject_id), self.parts)
 
     def _bound(self) -> str:
         return f"{self.subject_id}/idempotency/{self.what}"

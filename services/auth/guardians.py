@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -17,8 +16,9 @@ from services.auth.tokens import new_secret
 from shared.contracts import auth
 from shared.contracts import consents as contract
 from shared.crypto import token_hash
-from shared.kernel.errors import BadRequest, Code, Conflict, NotFound, PocketError, SubjectErased
+from shared.kernel.errors import BadRequest, Conflict, NotFound, SubjectErased
 from shared.kernel.ids import new_id
+from shared.kernel.limits import too_many_requests
 
 
 def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.GuardianLink:
@@ -77,8 +77,7 @@ def _asked(child_id: UUID, now: datetime, tx: AuthTransaction) -> contract.Guard
     waiting = [g for g in tx.guardianships(child_id) if g.link_hash and now < g.expires_at]
     if len(waiting) >= LINKS_AT_ONCE:
         free_at = sorted(g.expires_at for g in waiting)[-LINKS_AT_ONCE]
-        extra: dict[str, object] = {"retry_after": max(1, math.ceil((free_at - now).total_seconds()))}
-        raise PocketError("so many links wait already", code=Code.TOO_MANY_REQUESTS, public_extra=extra)
+        raise too_many_requests("so many links wait already", now, free_at)
     link = new_secret()
     asked = Guardianship(new_id(), child_id, None, token_hash(link), now + LINK_LIFE)
     tx.add_guardianship(asked)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from services.imaging.domain.photos import ORIGINAL, PhotoState, move
+from services.imaging.domain.photos import ORIGINAL
 from services.imaging.ports import ImagingParts
-from services.imaging.use_cases import finish_deleting
+from services.imaging.use_cases import delete_found
 from shared.kernel import log
 from shared.telemetry import metrics
 
@@ -31,13 +30,7 @@ def expire_originals(parts: ImagingParts) -> int:
 def expire_photos(parts: ImagingParts) -> int:
     """Delete photos older than the rule says, with all that was made of them; how many."""
     before = parts.clock() - parts.keep_photos
-    with parts.work.begin() as tx:
-        due = tx.photos_before(before, BATCH)
-        for photo in due:
-            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
-    for photo in due:
-        finish_deleting(photo, parts)
-    return len(due)
+    return delete_found(lambda tx: tx.photos_before(before, BATCH), parts)
 
 
 def find_missing(parts: ImagingParts) -> int:

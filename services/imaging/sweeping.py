@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
-from services.imaging.domain.photos import PhotoState, move
+from services.imaging.domain.photos import PhotoState
 from services.imaging.ports import ImagingParts
-from services.imaging.use_cases import finish_deleting
+from services.imaging.use_cases import delete_found
 from shared.kernel.ids import milliseconds_of
 from shared.storage.port import is_export
 
@@ -17,14 +16,10 @@ SWEEP_BATCH = 500
 def sweep_uploads(parts: ImagingParts) -> int:
     """Delete photos whose upload never finished or whose deletion was cut short; how many."""
     before = parts.clock() - parts.upload_grace
-    with parts.work.begin() as tx:
-        stale = tx.photos_waiting(PhotoState.UPLOADING, before, SWEEP_BATCH)
-        stale += tx.photos_waiting(PhotoState.DELETING, before, SWEEP_BATCH)
-        for photo in stale:
-            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
-    for photo in stale:
-        finish_deleting(photo, parts)
-    return len(stale)
+    waiting = (PhotoState.UPLOADING, PhotoState.DELETING)
+    return delete_found(
+        lambda tx: [photo for state in waiting for photo in tx.photos_waiting(state, before, SWEEP_BATCH)], parts
+    )
 
 
 def sweep_renders(parts: ImagingParts) -> int:

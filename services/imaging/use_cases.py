@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -243,6 +244,17 @@ def _owned(photo: Photo | None, subject_id: UUID, states: frozenset[PhotoState] 
     if photo is None or photo.subject_id != subject_id or photo.state not in states:
         raise NotFound("photo")
     return photo
+
+
+def delete_found(find: Callable[[ImagingTransaction], list[Photo]], parts: ImagingParts) -> int:
+    """Mark the photos that a timer finds, then delete them; how many. A crash between is swept up."""
+    with parts.work.begin() as tx:
+        found = find(tx)
+        for photo in found:
+            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+    for photo in found:
+        finish_deleting(photo, parts)
+    return len(found)
 
 
 def finish_deleting(photo: Photo, parts: ImagingParts) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.payments.domain import orders as rules
 from services.payments.domain.entitlements import Grant, GrantKind, Unlock
-from services.payments.domain.orders import Order, OrderState
+from services.payments.domain.orders import Order
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from shared.contracts import auth, retention
 from shared.contracts import payments as contract
@@ -18,7 +18,6 @@ from shared.kernel.ids import new_id
 
 logger = log.get_logger("payments")
 FORGET_AT_ONCE = 500
-PAID_STATES = frozenset({OrderState.PAID, OrderState.RETURNING, OrderState.REFUNDED})
 
 
 def purge_subject(event: retention.PurgeRequested, parts: PaymentsParts) -> None:
@@ -72,7 +71,7 @@ def _strip(subject_id: UUID, now: datetime, tx: PaymentsTransaction) -> dict[str
         "orders": len(orders),
         "unlocks": tx.delete_unlocks(subject_id),
         "grants": tx.delete_grants(subject_id),
-        "kept": sum(order.state in PAID_STATES for order in orders),
+        "kept": sum(order.state in rules.PAID_STATES for order in orders),
     }
 
 

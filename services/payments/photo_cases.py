@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.payments.domain import orders as order_rules
 from services.payments.domain.orders import Order, OrderState
-from services.payments.domain.refunds import UNUSABLE, RefundState
+from services.payments.domain.refunds import UNUSABLE, is_under_way
 from services.payments.entitlement_cases import lock
 from services.payments.ports import PaymentsParts, PaymentsTransaction
 from services.payments.refund_cases import promise_refund
@@ -52,12 +52,8 @@ def forget_lost_photos(parts: PaymentsParts) -> int:
 def _settle(order: Order, never_usable: bool, now: datetime, tx: PaymentsTransaction) -> None:
     if order.state is OrderState.OPEN:
         tx.save_order(order_rules.to_be_closed(order, now))
-    elif order.state is OrderState.PAID and never_usable and not _is_going_back(order, tx):
+    elif order.state is OrderState.PAID and never_usable and not is_under_way(tx.refunds_of(order.order_id)):
         promise_refund(order, None, UNUSABLE, now, tx)
-
-
-def _is_going_back(order: Order, tx: PaymentsTransaction) -> bool:
-    return any(refund.state is RefundState.REQUESTED for refund in tx.refunds_of(order.order_id))
 
 
 def _give_back(subject_id: UUID, photo_id: UUID, now: datetime, tx: PaymentsTransaction) -> None:

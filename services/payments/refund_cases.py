@@ -76,7 +76,7 @@ def promise_refund(
     if order.state not in (OrderState.PAID, OrderState.RETURNING):
         raise Conflict(f"the order is {order.state}")
     earlier = tx.refunds_of(order.order_id)
-    if any(refund.state is RefundState.REQUESTED for refund in earlier):
+    if rules.is_under_way(earlier):
         raise Conflict("a refund of this order is under way")
     left = order.amount - order.refunded
     amount = left if amount is None else amount

@@ -5,7 +5,6 @@ Retention never sees a byte of one: it keeps the row, registers each part before
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from uuid import UUID
 
@@ -17,8 +16,9 @@ from shared.contracts import rights as contract
 from shared.contracts.base import Done
 from shared.contracts.queues import EXPORTS, RETENTION_RIGHTS
 from shared.kernel import log
-from shared.kernel.errors import Code, Conflict, NotFound, PocketError
+from shared.kernel.errors import Conflict, NotFound
 from shared.kernel.ids import milliseconds_of, new_id
+from shared.kernel.limits import too_many_requests
 from shared.storage.port import is_export, photo_prefix
 from shared.telemetry import metrics
 
@@ -198,8 +198,7 @@ def _new(subject_id: UUID, own: list[Export], parts: RightsParts) -> Export:
     if len(today) >= parts.exports_a_day:
         # As many as are allowed must be a day old before the next one may be asked for.
         free_at = sorted(e.requested_at for e in today)[-parts.exports_a_day] + rules.A_DAY
-        extra: dict[str, object] = {"retry_after": max(1, math.ceil((free_at - now).total_seconds()))}
-        raise PocketError("exports of a day", code=Code.TOO_MANY_REQUESTS, public_extra=extra)
+        raise too_many_requests("exports of a day", now, free_at)
     return Export(new_id(), subject_id, ExportState.QUEUED, now, heard_at=now)
 
 

@@ -116,7 +116,6 @@ UNWRAPPERS = {
     "services/gateway/keys.py": "asks auth, with a purpose",
     "services/imaging/adapters/keys.py": "asks auth, with the one purpose of workers",
     "services/auth/sealed.py": "auth's own rows: names and tokens of providers, labels",
-    "services/auth/answers.py": "auth's own rows: the answers that idempotency keys get again",
     "services/auth/profiles.py": "operators wrap keys anew; nothing is read",
     "services/gateway/routes/rights.py": "a ticket's own key, for whoever holds the ticket",
 }
@@ -138,6 +137,7 @@ AUTHS_OWN = {
     ("services/auth/accounts.py", "_link"): "logging in, or linking under keep_profile",
     ("services/auth/accounts.py", "_label"): "logging in, agreed to in the same transaction",
     ("services/auth/fencing.py", "withdraw"): "ends something: the provider's token is put aside to be withdrawn",
+    ("services/auth/answers.py", "_key"): "auth's own rows: the answers that idempotency keys get again",
     ("services/auth/rights.py", "hand_over_ticket_key"): "answering what the person asked",
     ("services/auth/notices.py", "_confirmed"): "ends something: asks the provider whether its grant still stands",
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.payments.adapters.memory_books import MemoryBooks
 from services.payments.adapters.memory_state import LostPhoto, PaymentsState
 from services.payments.domain.entitlements import Grant, Unlock
-from services.payments.domain.orders import Order, OrderState
+from services.payments.domain.orders import PAID_STATES, Order, OrderState
 from services.payments.domain.refunds import Refund, RefundState
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.personal import Secret
@@ -17,7 +17,6 @@ from shared.testing.faults import Hook, calm
 from shared.testing.memory_work import ConstraintBroken, MemoryTransaction, MemoryWork, delete_where
 
 NEWS_LIMIT = 200
-_PAID = frozenset({OrderState.PAID, OrderState.RETURNING, OrderState.REFUNDED})
 
 
 class _Orders(MemoryTransaction[PaymentsState]):
@@ -80,7 +79,7 @@ class _Orders(MemoryTransaction[PaymentsState]):
         return delete_where(self.state.orders, lambda order: order.order_id in old)
 
     def _put(self, order: Order) -> None:
-        is_paid = order.state in _PAID
+        is_paid = order.state in PAID_STATES
         if is_paid != (order.trade_no is not None and order.paid_at is not None):
             raise ConstraintBroken("who paid has a trade number and a time, and nobody else has")
         if (order.state is OrderState.REFUNDED) != (order.refunded == order.amount) or order.refunded < 0:

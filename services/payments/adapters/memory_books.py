@@ -9,12 +9,10 @@ from uuid import UUID
 
 from services.payments.adapters.memory_state import PaymentsState
 from services.payments.domain.ledger import Account, Balances, Entry
-from services.payments.domain.orders import OrderState
+from services.payments.domain.orders import PAID_STATES
 from services.payments.domain.reconciliation import Difference, DifferenceState, Movement
 from services.payments.domain.refunds import RefundState
 from shared.testing.memory_work import MemoryTransaction
-
-_PAID = frozenset({OrderState.PAID, OrderState.RETURNING, OrderState.REFUNDED})
 
 
 class MemoryBooks(MemoryTransaction[PaymentsState]):
@@ -39,7 +37,7 @@ class MemoryBooks(MemoryTransaction[PaymentsState]):
             accounts=accounts,
             unbalanced=sum(sum(fen for _, fen in entry.lines) != 0 for entry in self.state.ledger.values()),
             held=held,
-            received=sum(order.amount for order in self.state.orders.values() if order.state in _PAID),
+            received=sum(order.amount for order in self.state.orders.values() if order.state in PAID_STATES),
             returned=sum(r.amount for r in self.state.refunds.values() if r.state is RefundState.SUCCEEDED),
         )
 

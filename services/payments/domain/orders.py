@@ -40,6 +40,9 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
 UNPAID = frozenset({OrderState.OPEN, OrderState.CLOSING, OrderState.CLOSED})
 """No payment is known: the first one that becomes known is booked."""
 
+PAID_STATES = frozenset(OrderState) - UNPAID
+"""Money came; perhaps it went back."""
+
 LOOK_SECONDS = (5, 10, 20, 40, 80, 160, 300)
 CLOSE_SECONDS = (2, 5, 10, 30, 60, 300)
 EXPIRY_MARGIN = timedelta(seconds=5)

@@ -6,6 +6,7 @@ asked again with the same number, which Alipay pays out once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -82,6 +83,11 @@ def new_refund(
         request_no or f"R{refund_id.hex}",
         taken=taken,
     )
+
+
+def is_under_way(refunds: Iterable[Refund]) -> bool:
+    """Whether one of an order's refunds is not done: there is one at a time."""
+    return any(refund.state is RefundState.REQUESTED for refund in refunds)
 
 
 def claimed(refund: Refund, now: datetime) -> Refund:
