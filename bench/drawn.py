@@ -54,6 +54,13 @@ SUBJECTS = (
     Subject("biden", 0.25, 320, (205, 200, 195), (235, 236, 238), 3),
     Subject("astronaut", 1.0, 520, (28, 22, 20), (60, 100, 80), 4),
 )
+OTHERS = (
+    Subject("biden", 0.5, 350, (90, 60, 40), (40, 40, 44), 101),
+    Subject("obama", 0.9, 480, (40, 30, 26), (180, 180, 190), 102),
+    Subject("astronaut", 0.3, 300, (170, 140, 90), (30, 60, 120), 103),
+    Subject("obama", 0.2, 280, (150, 148, 145), (100, 30, 40), 104),
+)
+"""People that no constant of the pipeline was chosen on: what holds for SUBJECTS must hold for them, too."""
 
 
 def draw(subject: Subject) -> Drawn:
@@ -92,6 +99,18 @@ def backgrounds(seed: int = 5) -> dict[str, Pixels]:
     stripes = np.where((np.sin((x + 0.4 * y) / 17) > 0)[:, :, None], (172.0, 60.0, 48.0), (70.0, 92.0, 150.0))
     shown = {"wall": wall, "room": cv2.GaussianBlur(room, (0, 0), 7), "leaves": leaves}
     return {name: as_pixels(one) for name, one in (shown | {"stripes": cv2.GaussianBlur(stripes, (0, 0), 2)}).items()}
+
+
+def other_backgrounds() -> dict[str, Pixels]:
+    """The same four, drawn anew; a photographed curtain; and a shelf of upright bars, which hair is easily taken for."""
+    curtain = cv2.resize(np.asarray(builders.picture("biden"))[:, :300], SIZE)
+    chance = np.random.default_rng(9)
+    shelf, x = np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8), 0
+    while x < SIZE[0]:
+        wide = int(chance.integers(6, 40))
+        shelf[:, x : x + wide] = chance.integers(20, 230, 3)
+        x += wide
+    return backgrounds(77) | {"curtain": as_pixels(curtain), "shelf": shelf}
 
 
 def _points(points: Any) -> Any:

@@ -1,9 +1,10 @@
 """The matte against rembg's with the same weights (u2netp), on people whose alpha is exact because it was drawn.
 
-``python bench/matting.py [--rembg PYTHON] [--rounds N] [--keep FOLDER]``: PYTHON is an interpreter that has rembg (by
+``python bench/matting.py [--rembg PYTHON] [--rounds N] [--keep FOLDER] [--others]``: PYTHON is an interpreter that has rembg (by
 default this one). rembg reads its weights from ~/.u2net/u2netp.onnx; have the same file there and nothing is fetched.
 Errors are taken on the head-and-shoulders crop, for all sides alike; times are processor seconds for a whole photo
 (ours: decode, faces, checks, matte, colours, packing; rembg: ``remove`` on a decoded picture), one thread.
+``--others`` takes people and backgrounds that no constant of the pipeline was chosen on.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ from services.imaging.pipeline.studio import Studio, StudioSettings
 MEASURES = ("sad", "mse", "grad", "conn", "halo")
 Box = tuple[int, int, int, int]
 Rows = dict[str, list[dict[str, float]]]
+Scenes = dict[str, tuple[Drawn, Pixels]]
 
 
-def scenes() -> dict[str, tuple[Drawn, Pixels]]:
+def scenes(others: bool) -> Scenes:
     """Every subject before every background, by name."""
-    people = [drawn.draw(subject) for subject in drawn.SUBJECTS]
-    behind = drawn.backgrounds()
+    people = [drawn.draw(subject) for subject in (drawn.OTHERS if others else drawn.SUBJECTS)]
+    behind = drawn.other_backgrounds() if others else drawn.backgrounds()
     return {f"{i}-{name}": (who, who.over(back)) for i, who in enumerate(people) for name, back in behind.items()}
 
 
@@ -73,13 +75,13 @@ def run_rembg(python: str, folder: Path, rounds: int) -> dict[str, float] | None
     return times
 
 
-def measure(folder: Path, python: str, rounds: int) -> tuple[Rows, dict[str, float]]:
+def measure(folder: Path, python: str, rounds: int, scenes: Scenes) -> tuple[Rows, dict[str, float]]:
     """Errors by side, one row a scene, and seconds by side."""
     studio = Studio.load(StudioSettings(threads=1))
     rows: Rows = {"ours": []}
     boxes: dict[str, tuple[Drawn, Box]] = {}
     taken = []
-    for name, (who, photo) in scenes().items():
+    for name, (who, photo) in scenes.items():
         content = cv2.imencode(".png", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))[1].tobytes()
         (folder / f"{name}.png").write_bytes(content)
         colours, alpha, box, seconds = ours(studio, content, photo, rounds)
@@ -97,9 +99,8 @@ def measure(folder: Path, python: str, rounds: int) -> tuple[Rows, dict[str, flo
     return rows, {"ours": statistics.median(taken)} | {f"rembg {mode}": one for mode, one in (times or {}).items()}
 
 
-def show(rows: Rows, times: dict[str, float]) -> None:
+def show(rows: Rows, times: dict[str, float], names: list[str]) -> None:
     """The table of means, the claim, and the claim before each kind of background."""
-    names = list(scenes())
     print(f"{'mean of ' + str(len(rows['ours'])) + ' photos':24}" + "".join(f"{m:>9}" for m in MEASURES) + f"{'s':>9}")
     means = {who: {m: statistics.mean(one[m] for one in found) for m in MEASURES} for who, found in rows.items()}
     for who, mean in means.items():
@@ -111,7 +112,7 @@ def show(rows: Rows, times: dict[str, float]) -> None:
         if who != "ours":
             parts = [f"{m} {means['ours'][m] / means[who][m]:.2f}" for m in MEASURES]
             print(f"ours / {who:20}" + ", ".join(parts) + f", time {times['ours'] / times[who]:.2f}")
-    for scene in ("wall", "room", "leaves", "stripes"):
+    for scene in dict.fromkeys(name.partition("-")[2] for name in names):
         chosen = {
             who: [one for name, one in zip(names, found, strict=True) if name.endswith(scene)]
             for who, found in rows.items()
@@ -131,11 +132,13 @@ def main() -> None:
     arguments.add_argument("--rembg", default=sys.executable)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--keep", type=Path)
+    arguments.add_argument("--others", action="store_true")
     chosen = arguments.parse_args()
+    photos = scenes(chosen.others)
     with tempfile.TemporaryDirectory(prefix="pocketid-matting-") as scratch:
         folder = chosen.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        show(*measure(folder, chosen.rembg, chosen.rounds))
+        show(*measure(folder, chosen.rembg, chosen.rounds, photos), list(photos))
 
 
 if __name__ == "__main__":

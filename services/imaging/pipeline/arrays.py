@@ -32,16 +32,17 @@ def as_plane(values: Any) -> Plane:
 
 
 def shrunk(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture at (width, height), area-averaged; halved first as often as possible, which is ten times faster.
+    """The picture at (width, height): halved, area-averaged, as often as possible, and the rest of the way linearly.
 
+    Less than a half is left then, where two pixels each way reach as far as an area would, in a fifth of the time.
     Where halving meets an odd side, its last line is left out: up to one pixel in two hundred of shift.
     """
     while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
         picture = halved(picture)
     if size_of(picture) == size:
         return picture
-    smaller = picture.shape[1] >= size[0]
-    return as_pixels(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+    even = max(picture.shape[1] / size[0], picture.shape[0] / size[1]) <= 2
+    return as_pixels(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR if even else cv2.INTER_AREA))
 
 
 def halved(picture: Pixels) -> Pixels:

@@ -33,7 +33,7 @@ def sides(crop: Pixels, alpha: Pixels) -> Sides:
     small = as_plane(shrunk(crop, size))
     share = as_plane(shrunk(alpha, size)) / np.float32(255)
     clear = 1 - as_plane(cv2.dilate(share, np.ones((MARGIN, MARGIN), np.uint8)))
-    return Sides(_spread(small, _fourth(share)), _spread(small, _fourth(clear)))
+    return Sides(spread(small, fourth(share)), spread(small, fourth(clear)))
 
 
 def foreground(crop: Pixels, alpha: Pixels, found: Sides | None = None) -> Pixels:
@@ -61,13 +61,13 @@ def _enlarged(coarse: Plane, crop: Pixels) -> Pixels:
     return as_pixels(cv2.resize(as_pixels(coarse), size_of(crop), interpolation=cv2.INTER_LINEAR))
 
 
-def _fourth(weight: Plane) -> Plane:
+def fourth(weight: Plane) -> Plane:
     """The weight's fourth power: only colours that are almost pure may spread."""
     square = weight * weight
     return as_plane(square * square)
 
 
-def _spread(colours: Plane, weight: Plane) -> Plane:
+def spread(colours: Plane, weight: Plane) -> Plane:
     """Colours where weight is high, carried smoothly over where it is not."""
     stack: list[Any] = [cv2.merge([*cv2.split(colours * weight[:, :, None]), weight])]
     for _ in range(LEVELS):

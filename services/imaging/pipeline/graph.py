@@ -3,6 +3,10 @@
 Networks of the U-2-Net family concatenate two tensors only to convolve the result. A convolution of a concatenation is
 the sum of two convolutions, so the concatenation (and its copy in the processor's own layout) need never exist. Measured
 on u2netp, one thread: 218 instead of 348 MB, 276 instead of 312 ms, and alpha equal to 0.0000005.
+
+They also have convolutions from 64 channels to one, which a processor that works on channels by the eight or sixteen
+computes as if to all of those. Each of a kernel's nine weights first makes a plane of its own (a product at one point, to
+nine channels), and a convolution of ones then adds the nine planes, each shifted to its place: 3 % less time for the whole.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ def lean(content: bytes, *, free_batch: bool = False) -> bytes:
     graph = model.graph
     del graph.output[1:]
     _split_convolutions(graph, _channels(model))
+    _spread_single_outputs(graph)
     _drop_unused(graph)
     if free_batch:
         for value in (*graph.input, *graph.output, *graph.value_info):
@@ -77,6 +82,37 @@ def _halves(graph: Any, node: Any, joined: Any, second_channels: int) -> list[An
         made.append(half)
     total = helper.make_node("Add", [half.output[0] for half in made], [node.output[0]], name=f"{node.output[0]}_sum")
     return [*made, total]
+
+
+def _spread_single_outputs(graph: Any) -> None:
+    """A 3 x 3 convolution from many channels to one becomes nine products at a point and a sum of their shifted planes."""
+    from onnx import numpy_helper
+
+    weights = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    nodes: list[Any] = []
+    for node in graph.node:
+        shape = weights[node.input[1]].shape if node.op_type == "Conv" else ()
+        if shape[:1] == (1,) and shape[1:2] > (9,) and shape[2:] == (3, 3):
+            nodes += _planes_and_sum(graph, node, weights[node.input[1]][0])
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _planes_and_sum(graph: Any, node: Any, kernel: Any) -> list[Any]:
+    """``kernel`` is channels x 3 x 3."""
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    planes, ones = f"{node.output[0]}_planes", np.eye(9, dtype=np.float32).reshape(1, 9, 3, 3)
+    at_points = np.ascontiguousarray(kernel.reshape(-1, 9).T)[:, :, None, None]
+    graph.initializer.append(numpy_helper.from_array(at_points, f"{planes}_weights"))
+    graph.initializer.append(numpy_helper.from_array(ones, f"{planes}_ones"))
+    first = helper.make_node("Conv", [node.input[0], f"{planes}_weights"], [planes], name=planes, kernel_shape=[1, 1])
+    total = helper.make_node("Conv", [planes, f"{planes}_ones", *node.input[2:]], node.output, name=f"{planes}_sum")
+    total.attribute.extend(node.attribute)
+    return [first, total]
 
 
 def _drop_unused(graph: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, shrunk, size_of, take, where
+from services.imaging.pipeline.symmetric import FOLLOWING, products, solve
 
 RADIUS = 2
 """Of the filter's windows, in the network's pixels: its coefficients are found there, and only their product with the photo
@@ -70,36 +71,11 @@ def _solved(guide: Plane, rough: Plane, band: Band) -> Plane:
     """Slope and offset of each window around a pixel of the band, n x 4."""
     mean_i, mean_p = take(_mean(guide), band), take(_mean(rough), band)
     towards = take(_mean(as_plane(guide * rough[:, :, None])), band) - mean_i * mean_p[:, None]
-    slope = _solve(_colour_covariance(guide, mean_i, band), as_plane(towards))
+    squares, crossed = (take(_mean(one), band) for one in products(guide))
+    squares = squares - mean_i * mean_i + np.float32(EPSILON)
+    slope = solve(as_plane(squares), as_plane(crossed - mean_i * mean_i[:, FOLLOWING]), as_plane(towards))
     offset = mean_p - (slope * mean_i).sum(axis=1)
     return as_plane(np.hstack([slope, offset[:, None]]))
-
-
-def _colour_covariance(guide: Plane, mean: Plane, band: Band) -> list[Plane]:
-    """The six different entries of each window's 3 x 3 colour covariance: rr, gg, bb, rg, gb, br."""
-    following = [1, 2, 0]
-    turned = cv2.merge([cv2.extractChannel(guide, channel) for channel in following])
-    squares = take(_mean(as_plane(guide * guide)), band) - mean * mean + np.float32(EPSILON)
-    products = take(_mean(as_plane(guide * turned)), band) - mean * mean[:, following]
-    return [as_plane(plane[:, i]) for plane in (squares, products) for i in range(3)]
-
-
-def _solve(sigma: list[Plane], right: Plane) -> Plane:
-    """sigma . slope = right, for each row, through the adjugate of the symmetric 3 x 3 matrix."""
-    rr, gg, bb, rg, gb, br = sigma
-    inverse_rr, inverse_rg, inverse_rb = gg * bb - gb * gb, br * gb - rg * bb, rg * gb - br * gg
-    inverse_gg, inverse_gb, inverse_bb = rr * bb - br * br, br * rg - rr * gb, rr * gg - rg * rg
-    determinant = rr * inverse_rr + rg * inverse_rg + br * inverse_rb
-    red, green, blue = right.T
-    slope = np.stack(
-        [
-            inverse_rr * red + inverse_rg * green + inverse_rb * blue,
-            inverse_rg * red + inverse_gg * green + inverse_gb * blue,
-            inverse_rb * red + inverse_gb * green + inverse_bb * blue,
-        ],
-        axis=1,
-    )
-    return as_plane(slope / np.maximum(determinant, 1e-12)[:, None])
 
 
 def _mean(plane: Plane) -> Plane:

@@ -1,13 +1,17 @@
-"""Loose hair before a plain wall: found by its colour, where the network's 320 pixels were too few to see it.
+"""Hair, found by its colour where the network's 320 pixels were too few to see it.
 
-Each pixel beside the head is projected on the line from the background's colour to the hair's. What stands out there as
-something thin, hangs together with the head, and lies before a background that is plain beside the contrast of the hair,
-is hair. Before curtains, leaves and windows the same rule draws branches and bars beside the head (it was tried, and
-looked at): there nothing is added.
+From the colours of the background around, their mean and how they scatter, and the person's own colour, comes the one
+direction that tells the two apart best (Fisher's linear discriminant): what leaves of every green have in common is not
+mistaken for hair. Along it each pixel beside the head, and just inside it, has an alpha of its own, and a variance. That
+alpha and the network's are averaged by how much each is to be believed, as in Bayesian matting (Chuang et al., 2001):
+next to the head and before a background of few colours the pixel counts, farther away and before a colourful one the
+network. What is farther than a few pixels away must be thin and hang together with the head; without these two rules
+windows and curtains leave smoke beside it (it was tried, and looked at).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,124 +19,170 @@ import numpy as np
 import numpy.typing as npt
 
 from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
-from services.imaging.pipeline.foreground import COARSE_SIDE, Sides
-from services.imaging.pipeline.mesh import CHIN, Face
+from services.imaging.pipeline.foreground import Sides, fourth, spread
+from services.imaging.pipeline.mesh import CHIN, OUTLINE, Face
+from services.imaging.pipeline.symmetric import products, solve
 
-REACH = 0.45
+COARSE_SIDE = 112
+"""The background's mean and scatter are smooth by construction, and found at this size."""
+MARGIN = 3
+"""Background is taken from this many coarse pixels away from anything of the person."""
+AROUND = 0.5
+"""It is described in windows of this many eyes-to-chin heights."""
+NOISE = 6.0
+"""Standard deviation of a colour (0..255) that even the plainest background has."""
+REACH = 0.4
 """How far from the head loose hair is looked for, in eyes-to-chin heights."""
-WIDER = 1.5
-"""The background is looked at so many times farther out: what looks like hair there is its own."""
-THIN = 9
+WIDER = 1.3
+"""The background is looked at so many times farther out: a thin thing that goes on there is no hair."""
+THING = 60
+"""From this alpha by colour (0..255) on pixels belong to one thing."""
+INNER_FACE = 0.9
+"""The part of the face, about its middle, that is solid for certain."""
+INSIDE = 8
+"""How deep inside the head, in pixels, its alpha may still be mended."""
+UNSEEN = 0.8
+"""Variance of the network's alpha right at the head's edge: it knows nothing of single hairs ..."""
+FADING = 0.3
+"""... and more and more that there are none: the variance falls to 1/e over this part of the reach."""
+UNSURE = 0.125
+"""What the variance grows by where the network itself is unsure (at alpha one half)."""
+DOUBT = 0.02
+"""From this variance on a colour's alpha counts even less than its variance says: the background is too colourful."""
+CLOSE = 4
+"""A pixel this near to the head need not be of something thin."""
+THIN = 5
 """A structure wider than this many pixels of the crop is no strand."""
-PLAIN = 0.35
-"""No hair is believed where the background's colour variance is this part of the squared contrast to the hair ..."""
-FULLY_PLAIN = 0.1
-"""... and all of it from here down."""
-AROUND = 0.6
-"""The background is judged in windows of this many eyes-to-chin heights."""
-OFF_LINE = 8000.0
-"""Squared distance (0..255 colours) from the line between background and hair at which little is believed."""
 FLOOR, GAIN = 0.04, 1.3
 """Below the floor alpha is noise; what is above was lowered by the filter that finds thin things."""
-OF_ITS_OWN = 0.01
-"""The part of the background, beyond the reach, that may look like hair before nothing beside the head is believed."""
-SEEN = 0.1
-"""From here on a pixel of a strand holds on to its neighbours."""
+SEEN = 40
+"""From this alpha (0..255) on a pixel of a strand holds on to its neighbours."""
 
-Mask = npt.NDArray[np.bool_]
 Chosen = npt.NDArray[np.intp]
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True, slots=True)
+class ColourLine:
+    """Coarse: alpha by colour is ``slope . colour + offset`` (one plane of four), with this ``variance``."""
+
+    model: Plane
+    variance: Plane
 
 
 def with_strands(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> Pixels:
-    """``alpha`` (0..255, the crop's size) with the loose hair beside the head; the same when the background is not plain."""
-    trust = _trust(crop, alpha, sides, face)
-    box = _box(trust, alpha, face)
+    """``alpha`` (0..255, the crop's size) with the edge of the head and the loose hair beside it as their colours say."""
+    reach = REACH * face.eyes_to_chin
+    box = _box(alpha, face, WIDER * reach)
     if box is None:
         return alpha
-    rows, columns = box
-    part = alpha[rows, columns]
-    away = as_plane(cv2.distanceTransform((part <= 127).view(np.uint8), cv2.DIST_L2, 3))
-    reach = REACH * face.eyes_to_chin
-    believed = _part(trust, size_of(crop), box)
-    thin = _evidence(crop, sides, box, where((part < 250) & (away < WIDER * reach) & (believed > 0))) * believed
-    evidence = thin * _alone(thin, away, reach)
-    held = _held(evidence > SEEN, part)
-    found = as_pixels(255 * np.clip((evidence - FLOOR) * GAIN, 0, 1)) * held
+    part = alpha[box]
+    unseen, away = _unseen(part, reach)
+    _close_face(unseen, face, box)
+    looked_at = where((unseen > 1e-3) | ((away > 0) & (away < WIDER * reach)))
+    by_colour, variance = _by_colour(crop, _line(crop, alpha, sides, face), box, looked_at)
+    known, distance = take(part, looked_at) / np.float32(255), take(away, looked_at)
+    strands, foreign = _strands(by_colour, part, away, reach, looked_at)
+    close = np.clip(2 - distance / CLOSE, 0, 1) * (1 - foreign)
+    wanted = close * by_colour + (1 - close) * np.maximum(strands, known)
+    doubt = take(unseen, looked_at) + close * UNSURE * 4 * known * (1 - known)
+    found = part.copy()
+    found.reshape(-1)[looked_at] = as_pixels(255 * (known + doubt / (doubt + variance) * (wanted - known)))
     more = alpha.copy()
-    more[rows, columns] = np.maximum(part, found)
+    more[box] = found * _held(found, part)
     return more
 
 
-def _trust(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> Plane:
-    """0..1, coarse: how plain the background beside each point is, measured against the contrast to the hair there."""
-    size = fitted(size_of(crop), COARSE_SIDE)
-    small = as_plane(shrunk(crop, size))
-    clear = as_plane(shrunk(alpha, size) < 3)
-    window = int(AROUND * face.eyes_to_chin * size[0] / size_of(crop)[0]) | 1
-    share = np.maximum(_mean(clear, window), 1e-3)
-    mean = _mean(as_plane(small * clear[:, :, None]), window) / share[:, :, None]
-    square = _mean(as_plane((small * small).sum(axis=2) * clear), window) / share
-    variance = np.maximum(square - (mean * mean).sum(axis=2), 0)
-    contrast = ((sides.own - sides.behind) ** 2).sum(axis=2) + 1
-    return as_plane(np.clip((PLAIN - variance / contrast) / (PLAIN - FULLY_PLAIN), 0, 1))
-
-
-def _box(trust: Plane, alpha: Pixels, face: Face) -> tuple[slice, slice] | None:
-    """Rows and columns within reach of the head, down to the chin; None where no hair could be believed."""
+def _box(alpha: Pixels, face: Face, reach: float) -> Box | None:
+    """Rows and columns within reach of the head, down to the chin."""
     chin = int(np.clip(face.points[CHIN, 1], 1, alpha.shape[0]))
-    ys, xs = np.nonzero(alpha[:chin] > 127)
-    if not ys.size:
+    solid = alpha[:chin] > 127
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    if not rows.size:
         return None
-    reach = int(WIDER * REACH * face.eyes_to_chin) + 1
-    top, left, right = max(0, int(ys.min()) - reach), max(0, int(xs.min()) - reach), int(xs.max()) + reach
-    scale = trust.shape[0] / alpha.shape[0]
-    if not trust[int(top * scale) : int(chin * scale) + 1, int(left * scale) : int(right * scale) + 1].any():
-        return None
-    return slice(top, chin), slice(left, min(right, alpha.shape[1]))
+    more = int(reach) + 1
+    top, left = max(0, int(rows[0]) - more), max(0, int(columns[0]) - more)
+    return slice(top, chin), slice(left, min(int(columns[-1]) + more, alpha.shape[1]))
 
 
-def _evidence(crop: Pixels, sides: Sides, box: tuple[slice, slice], chosen: Chosen) -> Plane:
-    """0..1: how much hair colour there is in something thin; 0 outside the chosen pixels."""
-    own, behind = (take(_part(side, size_of(crop), box), chosen) for side in (sides.own, sides.behind))
-    line, away = own - behind, take(np.ascontiguousarray(crop[box]), chosen) - behind
-    length = np.einsum("ij,ij->i", line, line) + np.float32(1e-3)
-    along = np.einsum("ij,ij->i", away, line) / length
-    beside = np.maximum(np.einsum("ij,ij->i", away, away) - along * along * length, 0)
-    share = np.full(crop[box].shape[:2], 255, dtype=np.uint8)
-    share.reshape(-1)[chosen] = np.clip(along, 0, 1) * 255
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
-    thin = take(cv2.morphologyEx(share, cv2.MORPH_TOPHAT, disc), chosen) / 255
-    evidence = np.zeros(share.shape, dtype=np.float32)
-    evidence.reshape(-1)[chosen] = thin * np.exp(-beside / np.float32(OFF_LINE))
-    return evidence
+def _unseen(part: Pixels, reach: float) -> tuple[Plane, Plane]:
+    """The variance of the network's alpha beside the head's edge, and each pixel's distance from the head."""
+    size = size_of(part)
+    half = as_pixels(cv2.resize(part, ((size[0] + 1) // 2, (size[1] + 1) // 2), interpolation=cv2.INTER_AREA))
+    away, deep = (
+        as_plane(2 * cv2.distanceTransform(side.view(np.uint8), cv2.DIST_L2, 3)) for side in (half <= 127, half > 127)
+    )
+    unseen = UNSEEN * np.exp(-away / (FADING * reach) - deep / INSIDE) * np.clip((reach - away) / (0.3 * reach), 0, 1)
+    unseen[deep > 2 * INSIDE] = 0
+    return _enlarged(as_plane(unseen), size), _enlarged(away, size)
 
 
-def _alone(thin: Plane, away: Plane, reach: float) -> Plane:
-    """1 beside the head, falling to 0 at the end of the reach; and 0 where the background has thin things of its own:
-    where no hair can be any more, as many are found as would count as hair if they were nearer."""
-    beyond = as_plane(away > reach)
-    quarter = max(1, thin.shape[1] // 4), max(1, thin.shape[0] // 4)
-    seen, there = (cv2.resize(one, quarter, interpolation=cv2.INTER_AREA) for one in (beyond * (thin > SEEN), beyond))
-    window = int(reach) | 1  # two reaches to every side, at a quarter of the size
-    share = _mean(as_plane(seen), window) / np.maximum(_mean(as_plane(there), window), 1e-2)
-    alone = cv2.resize(as_plane(np.clip(1 - share / OF_ITS_OWN, 0, 1)), size_of(thin), interpolation=cv2.INTER_LINEAR)
-    return as_plane(alone * np.clip((reach - away) / (0.3 * reach), 0, 1))
+def _close_face(unseen: Plane, face: Face, box: Box) -> None:
+    """The face itself needs no mending."""
+    outline = face.points[list(OUTLINE), :2]
+    middle = outline.mean(axis=0)
+    corner = box[1].start, box[0].start
+    polygon = np.rint(middle + (outline - middle) * INNER_FACE - corner).astype(np.int32)
+    cv2.fillPoly(unseen, [polygon], 0.0)
 
 
-def _held(seen: Mask, alpha: Pixels) -> Pixels:
-    """1 where a strand hangs together with the head (and one pixel around it), else 0."""
-    near = np.ones((3, 3), np.uint8)
-    head = cv2.dilate(
-        (alpha > 100).view(np.uint8), near
-    )  # filters for thin things see none in the last pixel beside it
-    count, labels = cv2.connectedComponents(seen.view(np.uint8) | head, connectivity=8)
+def _line(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> ColourLine:
+    """The discriminant between the person's colours and those of the background around each point."""
+    size = fitted(size_of(crop), COARSE_SIDE)
+    small, share = as_plane(shrunk(crop, size)), as_plane(shrunk(alpha, size)) / np.float32(255)
+    clear = fourth(1 - as_plane(cv2.dilate(share, np.ones((MARGIN, MARGIN), np.uint8))))
+    window = int(AROUND * face.eyes_to_chin * size[0] / size_of(crop)[0]) | 1
+    there = np.minimum(5 * _mean(clear, window), 1)
+
+    def around(values: Plane) -> Plane:
+        weighed = _mean(as_plane(values * clear[:, :, None]), window)
+        return spread(as_plane(weighed / np.maximum(_mean(clear, window), 1e-3)[:, :, None]), as_plane(there))
+
+    behind = around(small)
+    squares, crossed = (around(one).reshape(-1, 3) for one in products(as_plane(small - behind)))
+    line = as_plane(cv2.resize(sides.own, size, interpolation=cv2.INTER_AREA) - behind).reshape(-1, 3)
+    weights = solve(squares + np.float32(NOISE**2), crossed, line)
+    contrast = np.einsum("ij,ij->i", weights, line) + np.float32(1e-6)
+    slope = weights / contrast[:, None]
+    offset = -np.einsum("ij,ij->i", slope, behind.reshape(-1, 3))
+    variance = (1 + 1 / (DOUBT * contrast)) / contrast
+    shape = behind.shape[:2]
+    return ColourLine(as_plane(np.column_stack([slope, offset]).reshape(*shape, 4)), as_plane(variance.reshape(shape)))
+
+
+def _by_colour(crop: Pixels, line: ColourLine, box: Box, chosen: Chosen) -> tuple[Plane, Plane]:
+    """The chosen pixels' alpha (0..1) by their colour alone, and its variance."""
+    model, variance = (take(_part(one, size_of(crop), box), chosen) for one in (line.model, line.variance))
+    colours = take(np.ascontiguousarray(crop[box]), chosen)
+    return as_plane(np.clip(np.einsum("ij,ij->i", model[:, :3], colours) + model[:, 3], 0, 1)), variance
+
+
+def _strands(by_colour: Plane, part: Pixels, away: Plane, reach: float, chosen: Chosen) -> tuple[Plane, Plane]:
+    """The chosen pixels' alpha where only thin things (a white top-hat) that end within the reach are believed; and 1
+    on and beside those that go on."""
+    plane = np.full(part.shape, 255, dtype=np.uint8)
+    plane.reshape(-1)[chosen] = as_pixels(255 * by_colour)
+    plane[part > 127] = 255
+    thin = as_pixels(cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, np.ones((THIN, THIN), np.uint8)))
+    count, labels = cv2.connectedComponents(((thin > THING) & (away > CLOSE)).view(np.uint8), connectivity=8)
+    longer = np.zeros(count, dtype=np.uint8)
+    longer[labels[away > reach]] = 1
+    longer[0] = 0
+    foreign = take(cv2.dilate(longer[labels], np.ones((4 * CLOSE + 1, 4 * CLOSE + 1), np.uint8)), chosen)
+    strands = np.clip((take(thin, chosen) / np.float32(255) - FLOOR) * GAIN, 0, 1)
+    return as_plane(strands * (1 - foreign)), foreign
+
+
+def _held(found: Pixels, part: Pixels) -> Pixels:
+    """1 where a strand hangs together with the head (and one pixel around it), and where alpha was before; else 0."""
+    count, labels = cv2.connectedComponents((np.maximum(found, part) > SEEN).view(np.uint8), connectivity=8)
     of_head = np.zeros(count, dtype=np.uint8)
-    of_head[labels[alpha > 180]] = 1
+    of_head[labels[part > 180]] = 1
     of_head[0] = 0
-    return as_pixels(cv2.dilate(of_head[labels], near))
+    return as_pixels(cv2.dilate(of_head[labels], np.ones((3, 3), np.uint8)) | (part > 0).view(np.uint8))
 
 
-def _part(coarse: Plane, size: tuple[int, int], box: tuple[slice, slice]) -> Plane:
+def _part(coarse: Plane, size: tuple[int, int], box: Box) -> Plane:
     """One part of a coarse plane, enlarged as if the whole had been enlarged to ``size``."""
     rows, columns = box
     scale = coarse.shape[1] / size[0], coarse.shape[0] / size[1]
@@ -146,6 +196,10 @@ def _part(coarse: Plane, size: tuple[int, int], box: tuple[slice, slice]) -> Pla
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     enlarged: Any = cv2.warpAffine(coarse, matrix, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return as_plane(enlarged)
+
+
+def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:
+    return as_plane(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _mean(plane: Plane, window: int) -> Plane:

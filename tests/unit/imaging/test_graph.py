@@ -17,7 +17,7 @@ def answers(content: bytes, tensors: np.ndarray) -> np.ndarray:
 
 
 def test_the_lean_graph_gives_the_published_networks_answers() -> None:
-    """Same alpha to a millionth, one output, no concatenation left before a convolution."""
+    """Same alpha to a millionth, one output; no concatenation before a convolution, no wide kernel that ends in one channel."""
     import onnx
 
     published = registry.read_verified(registry.default_weights_dir(), "u2netp.onnx")
@@ -29,6 +29,8 @@ def test_the_lean_graph_gives_the_published_networks_answers() -> None:
     joined = {node.output[0] for node in model.graph.node if node.op_type == "Concat"}
     split = [node for node in model.graph.node if node.op_type == "Conv" and node.input[0] in joined]
     assert len(split) <= 1
+    kernels = [tuple(value.dims) for value in model.graph.initializer if len(value.dims) == 4]
+    assert not [kernel for kernel in kernels if kernel[0] == 1 and kernel[1] > 9 and kernel[2] > 1]
 
 
 def test_the_lean_graph_is_the_pinned_one() -> None:

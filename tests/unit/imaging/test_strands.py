@@ -8,7 +8,7 @@ import pytest
 
 from services.imaging.pipeline import foreground, strands
 from services.imaging.pipeline.arrays import Pixels, as_pixels, as_plane
-from services.imaging.pipeline.mesh import CHIN, LEFT_EYE, RIGHT_EYE, Face
+from services.imaging.pipeline.mesh import CHIN, LEFT_EYE, OUTLINE, RIGHT_EYE, Face
 
 SIDE = 480
 HAIR, WALL = (40, 32, 28), (205, 204, 200)
@@ -17,9 +17,11 @@ STRAND = slice(126, 143), slice(236, 245)
 
 
 def a_face() -> Face:
-    """Eyes at 250, chin at 340, in the middle of the head."""
+    """Eyes at 250, chin at 340, cheeks close to the head's edge."""
     points = np.zeros((468, 3), dtype=np.float32)
     points[:, :2] = (240, 250)
+    turn = np.linspace(0, 2 * np.pi, len(OUTLINE), endpoint=False)
+    points[list(OUTLINE), :2] = np.stack([240 + 82 * np.sin(turn), 275 - 65 * np.cos(turn)], axis=1)
     points[CHIN, :2] = (240, 340)
     for eye, x in ((LEFT_EYE, 265), (RIGHT_EYE, 215)):
         points[list(eye), :2] = (x, 250)
@@ -55,6 +57,13 @@ def bars() -> Pixels:
     return as_pixels(scene)
 
 
+def stripes() -> Pixels:
+    """Wide soft stripes of two colours, one of them twice as bright as the other."""
+    across = np.sin(np.arange(SIDE) / 9)[None, :, None]
+    scene = np.where(across > 0, (230, 130, 90), (90, 70, 160)) * np.ones((SIDE, 1, 1))
+    return as_pixels(cv2.GaussianBlur(as_plane(scene), (0, 0), 2))
+
+
 def test_a_loose_hair_before_a_plain_wall_is_kept() -> None:
     """Thinner than the network can see, it is found by its colour, at about the part of the pixel that it covers."""
     before, after = found(a_wall())
@@ -73,9 +82,27 @@ def test_nothing_but_the_hair_is_added() -> None:
 
 
 def test_bars_behind_the_head_are_no_hair() -> None:
-    """A window's bars have the hair's colour, are thin and touch the head: before such a background nothing is added."""
+    """A window's bars have the hair's colour, are thin and touch the head, but go on where no hair reaches."""
     before, after = found(bars())
-    assert (after.astype(int) - before).max() == 0
+    assert (after.astype(int) - before)[before <= 127].max() == 0
+
+
+def test_a_loose_hair_before_stripes_is_kept_and_the_stripes_are_not() -> None:
+    """What the background's own colours differ in is no sign of hair, however much brighter or darker one of them is."""
+    before, after = found(stripes())
+    assert (after[STRAND].max(axis=1) > 60).mean() > 0.9
+    changed = after.astype(int) - before
+    changed[cv2.dilate(before, np.ones((7, 7))) > 0] = 0
+    changed[110:165, 232:250] = 0
+    assert changed.max() <= 12
+
+
+def test_a_thin_thing_beside_the_head_that_does_not_touch_it_is_no_hair() -> None:
+    """A short crack in the wall, well within the reach of hair, hangs together with nothing."""
+    wall = a_wall()
+    wall[255:285, 340] = HAIR
+    before, after = found(wall)
+    assert (after.astype(int) - before)[240:300, 332:350].max() <= 12
 
 
 @pytest.mark.parametrize("side", [slice(0, 60), slice(420, SIDE)], ids=["left", "right"])
