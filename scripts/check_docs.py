@@ -27,7 +27,7 @@ MEANINGS = {
     "in_colour": "mean chroma of the face",
     "glasses_glare": "part of the eyes' zones under reflections",
     "red_eye": "part of the worse pupil that shines red",
-    "face_covered": "distance of covered parts' a*, b* from the other skin's",
+    "face_covered": "least distance of the a*, b* around both eyes, or from nose to chin, from the other skin's",
     "matte": "how surely the person was cut out",
     "clothes_contrast": "clothes against the wall in the photo",
     "plain_background": "mean gradient of the wall in the photo",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from tests.portraits import builders
 
@@ -30,6 +30,20 @@ def grey() -> bytes:
 def masked(colour: tuple[int, int, int] = (150, 190, 220)) -> bytes:
     """A mask over nose, mouth and chin. face_covered."""
     return _drawn(lambda draw: draw.polygon(JAW, fill=colour))
+
+
+def bearded(colour: tuple[int, int, int] = (30, 27, 26)) -> bytes:
+    """A full beard with a moustache, as grainy as hair is: nothing to object to."""
+    beard = [(352, 300), *JAW[1:8], (615, 300), (575, 325), (520, 310), (488, 318), (450, 312), (400, 330)]
+    mouth = [(440, 335), (488, 328), (535, 335), (488, 360)]
+    image = builders.picture().copy()
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).polygon(beard, fill=235)
+    ImageDraw.Draw(mask).polygon(mouth, fill=0)
+    grain = Image.effect_noise(image.size, 40).convert("RGB")
+    hair = Image.blend(Image.new("RGB", image.size, colour), grain, 0.1)
+    image.paste(hair, mask=mask.filter(ImageFilter.GaussianBlur(3)))
+    return builders.saved(image, "PNG")
 
 
 def sunglasses() -> bytes:

@@ -19,7 +19,7 @@ RED = 20.0
 SKIN_ZONES = (151, 50, 280, 230, 450, 27, 257, 205, 425, 199, 4, 164)
 """Mesh points on bare skin: forehead, cheeks, under and over both eyes, beside the mouth, chin, nose, upper lip."""
 COVERABLE = ((230, 450, 27, 257), (205, 425, 199, 164, 4))
-"""What sunglasses and what a mask would cover."""
+"""What sunglasses and what a mask would cover. A mask covers the nose's tip, too; a beard does not."""
 SCENE_SIDE = 256
 FEWEST = 50
 """Pixels of clothes or background, at half the scene's side, below which nothing can be said of them."""
@@ -96,10 +96,9 @@ def _red(lab: Plane, face: Face) -> float:
 
 
 def _covered(lab: Plane, face: Face) -> float:
-    """How far the covered parts' colour lies from the rest of the skin's: the median distance in a group, the worse one."""
+    """How far the covered parts' colour lies from the rest of the skin's: all of a group do at least, the worse group."""
     colours = {point: _sample(lab, face, point)[1:] for point in SKIN_ZONES}
-    groups = [np.median([_from_rest(colours, point, group) for point in group]) for group in COVERABLE]
-    return float(max(groups))
+    return max(min(_from_rest(colours, point, group) for point in group) for group in COVERABLE)
 
 
 def _from_rest(colours: dict[int, Plane], point: int, group: tuple[int, ...]) -> float:

@@ -99,7 +99,7 @@ RULES: dict[str, Rule] = {
     "in_colour": Rule("lab", Limits(warn_min=3)),
     "glasses_glare": Rule("ratio", Limits(warn_max=0.03)),
     "red_eye": Rule("ratio", Limits(warn_max=0.30)),
-    "face_covered": Rule("lab", Limits(warn_max=15)),
+    "face_covered": Rule("lab", Limits(warn_max=9, fail_max=13), Code.FACE_COVERED),
     "matte": Rule("ratio", Limits(warn_min=0.95)),
     "clothes_contrast": Rule("delta_e", Limits(warn_min=10)),
     "plain_background": Rule("lab/px", Limits(warn_max=8)),

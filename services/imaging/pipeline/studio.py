@@ -48,7 +48,7 @@ REACH = (1.25, 1.15, 1.25, 1.65)
 """How far the crop goes from the eyes: left, up, right, down, in head heights."""
 REFUSING_ORDER = (
     *("single_face", "nobody_else", "eye_distance", "head_inside", "under_exposure", "brightness", "over_exposure"),
-    *("sharpness", "yaw", "pitch", "eyes_open"),
+    *("sharpness", "face_covered", "yaw", "pitch", "eyes_open"),
 )
 
 

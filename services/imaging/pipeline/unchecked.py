@@ -21,6 +21,10 @@ NEVER: dict[str, tuple[str, str]] = {
         "只检查镜片反光；是否戴眼镜、镜框是否遮住眼睛请自行确认",
         "Only reflections are looked for: see for yourself whether glasses are allowed and clear of the eyes",
     ),
+    "skin_before_face": (
+        "无法区分手与脸部皮肤、肤色口罩与皮肤，请自行确认没有遮挡",
+        "A hand, or a mask of the skin's own colour, cannot be told from skin: see for yourself that nothing is in front",
+    ),
     "ears_and_brows": (
         "无法判断耳朵和眉毛是否露出，请自行确认",
         "Whether ears and brows are uncovered cannot be told: see for yourself",

@@ -11,6 +11,7 @@ from services.imaging.pipeline import checks
 from services.imaging.pipeline.arrays import as_pixels
 from services.imaging.pipeline.cutout import Cutout
 from services.imaging.pipeline.studio import Studio
+from shared.kernel.errors import Code, PhotoRejected
 from tests.portraits import altered, builders
 
 LOOKED_AT = {"in_colour", "glasses_glare", "red_eye", "face_covered"}
@@ -48,6 +49,21 @@ def test_one_wrong_thing_is_named_and_nothing_else(
 ) -> None:
     """Each altered portrait makes its own check speak, and no other of these."""
     assert objections(studio, build()) == expected
+
+
+@pytest.mark.parametrize("build", [altered.masked, altered.sunglasses], ids=["mask", "sunglasses"])
+def test_a_covered_face_is_refused(studio: Studio, build: Callable[[], bytes]) -> None:
+    """No office takes it, and the head's pose and eyes would be guesses: refused before those are judged."""
+    with pytest.raises(PhotoRejected) as refused:
+        studio.prepare(build())
+    assert refused.value.actual_code is Code.FACE_COVERED
+
+
+@pytest.mark.parametrize("colour", [(30, 27, 26), (150, 146, 142), (110, 66, 40)], ids=["black", "grey", "red"])
+def test_a_beard_covers_nothing(studio: Studio, colour: tuple[int, int, int]) -> None:
+    """It differs from skin as much as a mask does, but leaves the nose."""
+    assert objections(studio, altered.bearded(colour)) == set()
+    assert studio.prepare(altered.bearded(colour)).checks
 
 
 def scene_verdicts(cutout: Cutout, clothes: int | None, wall: np.ndarray) -> dict[str, str]:
