@@ -14,6 +14,8 @@ from services.imaging.pipeline.faces import network
 from services.imaging.pipeline.mesh import OUTLINE, Face
 
 SIDE = 256
+ENLARGING = "segment"
+"""The layer that enlarges the network's last features, 2 x 2 with a stride of 2; a sigmoid follows."""
 INNER_FACE = 0.7
 """The part of the face, about its middle, that is a person's for certain."""
 COARSE = 128
@@ -27,16 +29,31 @@ ASTRAY = 0.05
 
 
 class PersonFinder:
-    """The selfie segmentation network, loaded once."""
+    """The selfie segmentation network, loaded once.
+
+    Its last layers, a transposed convolution that makes four pixels of each one and a sigmoid, are computed here: OpenCV
+    spends two thirds of the network's time on them (27 ms for all, 11 without), and they are one small product.
+    """
 
     def __init__(self, weights: Path) -> None:
         self._network = network(weights, "selfie_segmentation.tflite")
+        names = self._network.getLayerNames()
+        self._features = names[names.index(ENLARGING) - 1]
+        self._kernel = as_plane(self._network.getParam(ENLARGING, 0)).reshape(-1, 4)
+        self._bias = float(self._network.getParam(ENLARGING, 1).item())
 
     def person(self, crop: Pixels) -> Plane:
         """How much each part of the crop looks like a person, 0..1, 256 x 256."""
         small = shrunk(crop, (SIDE, SIDE))
         self._network.setInput(as_plane(as_plane(small).transpose(2, 0, 1)[None] / 255))
-        return as_plane(self._network.forward()[0, 0])
+        return self._enlarged(as_plane(self._network.forward(self._features)[0]))
+
+    def _enlarged(self, features: Plane) -> Plane:
+        """Channels x height x width to the network's answer at twice the size."""
+        height, width = features.shape[1:]
+        fours = np.einsum("ck,cn->kn", self._kernel, features.reshape(features.shape[0], -1)) + self._bias
+        logits = fours.reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
+        return as_plane(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
 
 
 def gated(alpha: Plane, person: Plane, faces: Sequence[Face], crop_size: tuple[int, int]) -> Plane:

@@ -22,6 +22,9 @@ EPSILON = 1e-3
 TRUST = 5
 """Side, in the network's pixels, of the neighbourhood whose range alpha must stay in."""
 
+NOTHING = 5
+"""Alpha (0..255) this close to none, or to full, needs no refining."""
+
 Band = npt.NDArray[np.intp]
 
 
@@ -29,19 +32,22 @@ def refine(alpha: Plane, crop: Pixels) -> Pixels:
     """Alpha, 0..255, of the crop's size, from the network's square alpha."""
     size = size_of(crop)
     near = np.ones((TRUST, TRUST), np.uint8)
-    low, high = (_enlarged(bound, size) for bound in (cv2.erode(alpha, near), cv2.dilate(alpha, near)))
-    fine = _enlarged(alpha, size)
-    band = where((high > 0.02) & (low < 0.98))
+    coarse = as_pixels(alpha * 255)
+    low, high, fine = (
+        as_pixels(cv2.resize(one, size, interpolation=cv2.INTER_LINEAR))
+        for one in (cv2.erode(coarse, near), cv2.dilate(coarse, near), coarse)
+    )
+    band = where((high > NOTHING) & (low < 255 - NOTHING))
     if band.size:
         model = _sampled(_coefficients(alpha, crop), size, band)
         fitted = np.einsum("ij,ij->i", model[:, :3], take(crop, band)) / 255 + model[:, 3]
-        fine.reshape(-1)[band] = np.clip(_contrast(as_plane(fitted)), take(low, band), take(high, band))
-    return as_pixels(fine * 255)
+        fine.reshape(-1)[band] = as_pixels(np.clip(_contrast(as_plane(fitted)), take(low, band), take(high, band)))
+    return fine
 
 
 def _contrast(fitted: Plane) -> Plane:
-    """Nearly clear becomes clear and nearly solid becomes solid: the filter leaves a faint veil on both sides."""
-    return as_plane((fitted - 0.12) / 0.76)
+    """0..255: nearly clear becomes clear and nearly solid becomes solid; the filter leaves a faint veil on both sides."""
+    return as_plane((fitted - 0.12) * (255 / 0.76))
 
 
 def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:

@@ -9,6 +9,7 @@ import pytest
 from services.imaging.pipeline import foreground, person, refine, registry
 from services.imaging.pipeline.arrays import as_pixels, as_plane, size_of
 from services.imaging.pipeline.cutout import Cutout, CutoutError
+from services.imaging.pipeline.faces import network
 from services.imaging.pipeline.matting import Matter, ProviderRefused
 from services.imaging.pipeline.mesh import OUTLINE
 from services.imaging.pipeline.registry import WeightsMissing, matting_model
@@ -176,3 +177,15 @@ def test_a_damaged_container_is_refused(obama: Cutout, damage: object) -> None:
     assert callable(damage)
     with pytest.raises(CutoutError):
         Cutout.from_bytes(damage(obama.to_bytes()))
+
+
+def test_the_person_is_what_the_segmentation_network_says() -> None:
+    """Its last layers, which are computed here, give what the whole network gives."""
+    weights = registry.default_weights_dir()
+    crop = as_pixels(np.asarray(builders.picture("obama").resize((person.SIDE, person.SIDE))))
+    whole = network(weights, "selfie_segmentation.tflite")
+    whole.setInput(as_plane(as_plane(crop).transpose(2, 0, 1)[None] / 255))
+    answer, ours = whole.forward()[0, 0], person.PersonFinder(weights).person(crop)
+    assert answer.shape == ours.shape
+    assert answer.max() > 0.9 > 0.1 > answer.min()
+    assert np.abs(answer - ours).max() < 1e-5
