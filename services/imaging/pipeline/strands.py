@@ -39,8 +39,8 @@ THING = 60
 """From this alpha by colour (0..255) on pixels belong to one thing."""
 INNER_FACE = 0.9
 """The part of the face, about its middle, that is solid for certain."""
-INSIDE = 8
-"""How deep inside the head, in pixels, its alpha may still be mended."""
+INSIDE = 0.02
+"""How deep inside the head, in eyes-to-chin heights, its alpha is mended: deeper, what has the wall's colour is a highlight."""
 UNSEEN = 0.8
 """Variance of the network's alpha right at the head's edge: it knows nothing of single hairs ..."""
 FADING = 0.3
@@ -49,8 +49,8 @@ UNSURE = 0.125
 """What the variance grows by where the network itself is unsure (at alpha one half)."""
 DOUBT = 0.02
 """From this variance on a colour's alpha counts even less than its variance says: the background is too colourful."""
-CLOSE = 4
-"""A pixel this near to the head need not be of something thin."""
+CLOSE = 0.02
+"""A pixel this near to the head, in eyes-to-chin heights, need not be of something thin."""
 THIN = 5
 """A structure wider than this many pixels of the crop is no strand."""
 FLOOR, GAIN = 0.04, 1.3
@@ -72,18 +72,19 @@ class ColourLine:
 
 def with_strands(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> Pixels:
     """``alpha`` (0..255, the crop's size) with the edge of the head and the loose hair beside it as their colours say."""
-    reach = REACH * face.eyes_to_chin
+    unit = face.eyes_to_chin
+    reach = REACH * unit
     box = _box(alpha, face, WIDER * reach)
     if box is None:
         return alpha
     part = alpha[box]
-    unseen, away = _unseen(part, reach)
+    unseen, away = _unseen(part, reach, INSIDE * unit)
     _close_face(unseen, face, box)
     looked_at = where((unseen > 1e-3) | ((away > 0) & (away < WIDER * reach)))
     by_colour, variance = _by_colour(crop, _line(crop, alpha, sides, face), box, looked_at)
     known, distance = take(part, looked_at) / np.float32(255), take(away, looked_at)
-    strands, foreign = _strands(by_colour, part, away, reach, looked_at)
-    close = np.clip(2 - distance / CLOSE, 0, 1) * (1 - foreign)
+    strands, foreign = _strands(by_colour, part, away, unit, looked_at)
+    close = np.clip(2 - distance / (CLOSE * unit), 0, 1) * (1 - foreign)
     wanted = close * by_colour + (1 - close) * np.maximum(strands, known)
     doubt = take(unseen, looked_at) + close * UNSURE * 4 * known * (1 - known)
     found = part.copy()
@@ -105,15 +106,15 @@ def _box(alpha: Pixels, face: Face, reach: float) -> Box | None:
     return slice(top, chin), slice(left, min(int(columns[-1]) + more, alpha.shape[1]))
 
 
-def _unseen(part: Pixels, reach: float) -> tuple[Plane, Plane]:
+def _unseen(part: Pixels, reach: float, inside: float) -> tuple[Plane, Plane]:
     """The variance of the network's alpha beside the head's edge, and each pixel's distance from the head."""
     size = size_of(part)
     half = as_pixels(cv2.resize(part, ((size[0] + 1) // 2, (size[1] + 1) // 2), interpolation=cv2.INTER_AREA))
     away, deep = (
         as_plane(2 * cv2.distanceTransform(side.view(np.uint8), cv2.DIST_L2, 3)) for side in (half <= 127, half > 127)
     )
-    unseen = UNSEEN * np.exp(-away / (FADING * reach) - deep / INSIDE) * np.clip((reach - away) / (0.3 * reach), 0, 1)
-    unseen[deep > 2 * INSIDE] = 0
+    unseen = UNSEEN * np.exp(-away / (FADING * reach) - deep / inside) * np.clip((reach - away) / (0.3 * reach), 0, 1)
+    unseen[deep > 2 * inside] = 0
     return _enlarged(as_plane(unseen), size), _enlarged(away, size)
 
 
@@ -157,18 +158,19 @@ def _by_colour(crop: Pixels, line: ColourLine, box: Box, chosen: Chosen) -> tupl
     return as_plane(np.clip(np.einsum("ij,ij->i", model[:, :3], colours) + model[:, 3], 0, 1)), variance
 
 
-def _strands(by_colour: Plane, part: Pixels, away: Plane, reach: float, chosen: Chosen) -> tuple[Plane, Plane]:
+def _strands(by_colour: Plane, part: Pixels, away: Plane, unit: float, chosen: Chosen) -> tuple[Plane, Plane]:
     """The chosen pixels' alpha where only thin things (a white top-hat) that end within the reach are believed; and 1
     on and beside those that go on."""
     plane = np.full(part.shape, 255, dtype=np.uint8)
     plane.reshape(-1)[chosen] = as_pixels(255 * by_colour)
     plane[part > 127] = 255
     thin = as_pixels(cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, np.ones((THIN, THIN), np.uint8)))
-    count, labels = cv2.connectedComponents(((thin > THING) & (away > CLOSE)).view(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents(((thin > THING) & (away > CLOSE * unit)).view(np.uint8), connectivity=8)
     longer = np.zeros(count, dtype=np.uint8)
-    longer[labels[away > reach]] = 1
+    longer[labels[away > REACH * unit]] = 1
     longer[0] = 0
-    foreign = take(cv2.dilate(longer[labels], np.ones((4 * CLOSE + 1, 4 * CLOSE + 1), np.uint8)), chosen)
+    beside = int(4 * CLOSE * unit) | 1
+    foreign = take(cv2.dilate(longer[labels], np.ones((beside, beside), np.uint8)), chosen)
     strands = np.clip((take(thin, chosen) / np.float32(255) - FLOOR) * GAIN, 0, 1)
     return as_plane(strands * (1 - foreign)), foreign
 

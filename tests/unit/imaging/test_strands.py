@@ -97,6 +97,16 @@ def test_a_loose_hair_before_stripes_is_kept_and_the_stripes_are_not() -> None:
     assert changed.max() <= 12
 
 
+def test_a_highlight_inside_the_hair_is_no_hole() -> None:
+    """Hair that shines like the wall behind it, a little inside the head's edge, stays solid."""
+    scene, alpha = a_head(a_wall())
+    for x, y in ((165, 260), (315, 260), (200, 172), (280, 172)):
+        cv2.circle(scene, (x, y), 2, WALL, -1)
+    after = strands.with_strands(scene, alpha, foreground.sides(scene, alpha), a_face())
+    deep = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    assert after[(deep > 5) & (alpha == 255)].min() == 255
+
+
 def test_a_thin_thing_beside_the_head_that_does_not_touch_it_is_no_hair() -> None:
     """A short crack in the wall, well within the reach of hair, hangs together with nothing."""
     wall = a_wall()
