@@ -26,7 +26,8 @@ up: setup ## the local system in the background; returns when it is ready
 down: ## stop the local system; leaves nothing running
 	@test ! -x $(BIN)/pocketid || $(BIN)/pocketid down
 
-test: setup ## every test; what is missing is a failure (TESTS=path for a part)
+test: ## every test; what is missing is a failure (TESTS=path for a part)
+	@sh scripts/setup.sh tests
 ifeq ($(TESTS),)
 	@CI=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ALONE)
 	@CI=1 $(BIN)/python -m pytest $(TOGETHER)

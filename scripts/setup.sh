@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes this checkout ready to run: system packages, the environment in .venv/, the models' weights.
-# Idempotent, and quick when there is nothing to do. Called by `make setup`.
+# Idempotent, and quick when there is nothing to do. Called by `make setup`; with "tests" also what only tests need.
 set -eu
 cd "$(dirname "$0")/.."
 umask 022
+for_tests=${1:-}
 
 say() { printf '%s\n' "setup: $*"; }
 fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
@@ -25,6 +26,10 @@ missing_packages() {
         [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || printf ' rabbitmq-server'
     fi
     command -v setpriv >/dev/null || printf ' util-linux'
+    if [ "$for_tests" = tests ]; then
+        command -v chromium >/dev/null || printf ' chromium'
+        command -v vips >/dev/null || printf ' libvips-tools'
+    fi
 }
 
 install_packages() {

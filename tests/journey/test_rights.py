@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,20 +18,12 @@ from tests.system import scan
 from tests.system.account import FIVE, Account, Person
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.system.viewers import browse
 
 pytestmark = pytest.mark.journey
 NICKNAME, COMPLAINT = "canary-nickname-4417", "canary-complaint-8823: the background came out green"
 CONTACT, ANSWER = "canary-contact-5510@example.org", "canary-answer-9934: we are sorry"
 DEVICE = "canary-device-2206"
-
-
-@pytest.fixture
-def browser() -> str:
-    """Chromium, where there is one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no chromium here")
-    return found
 
 
 def test_an_account_exports_everything_reads_who_was_told_and_then_nothing_is_left(
@@ -80,9 +70,7 @@ def test_an_account_exports_everything_reads_who_was_told_and_then_nothing_is_le
     assert len(system.keys(f"{neighbour.subject_id}/")) >= 2
 
 
-def test_the_page_of_an_export_is_read_by_a_browser_without_a_network(
-    system: LocalSystem, browser: str, tmp_path: Path
-) -> None:
+def test_the_page_of_an_export_is_read_by_a_browser_without_a_network(system: LocalSystem, tmp_path: Path) -> None:
     """It shows its pictures and fits a phone; the screenshot is not blank."""
     guest = Guest(system.gateway)
     photo_id = guest.uploaded(builders.portrait("obama"))
@@ -95,12 +83,7 @@ def test_the_page_of_an_export_is_read_by_a_browser_without_a_network(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     picture = tmp_path / "page.png"
-    command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,2200", f"--screenshot={picture}",
-        (folder / "index.html").as_uri(),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    browse(folder / "index.html", tmp_path, "--window-size=900,2200", f"--screenshot={picture}")
     shown = Image.open(picture).convert("RGB")
     assert len(shown.getcolors(10**7) or []) > 2000, "no picture is shown"
 
