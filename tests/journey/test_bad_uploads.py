@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.testing.eventually import eventually
 from tests.portraits import builders
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
@@ -78,7 +79,8 @@ def test_a_photo_that_cannot_be_used_is_rejected_with_its_reason(
     assert photo["status"] == "rejected"
     assert code in [reason["code"] for reason in photo["reasons"]]
     assert all(reason["title"] for reason in photo["reasons"])
-    assert system.keys(f"{guest.subject_id}/{photo['photo_id']}/") == []
+    prefix = f"{guest.subject_id}/{photo['photo_id']}/"
+    eventually(lambda: system.keys(prefix), lambda keys: keys == [], within=5)  # committed first, deleted right after
     refused = guest.render(photo["photo_id"])
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
 
