@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from cli.launcher.errors import LauncherError
+from tests.infrastructure import missing_is_a_failure_under_ci
 
 
 def program(name: str) -> str:
     """The program's path; without it a test run by hand is skipped, and one for CI fails."""
-    found = shutil.which(name)
-    if found is None:
-        missing = f"no {name} here: sh scripts/setup.sh tests"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    return found
+    with missing_is_a_failure_under_ci():
+        found = shutil.which(name)
+        if found is None:
+            raise LauncherError(f"no {name} here: sh scripts/setup.sh tests")
+        return found
 
 
 def browse(page: Path, scratch: Path, *wanted: str) -> str:

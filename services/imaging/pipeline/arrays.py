@@ -51,6 +51,25 @@ def halved(picture: Pixels) -> Pixels:
     return as_pixels(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
+def enlarged(values: Plane, size: tuple[int, int]) -> Plane:
+    """The values at (width, height), linearly between."""
+    return as_plane(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
+
+
+def sigmoid(logits: Plane) -> Plane:
+    """0..1 from a network's raw answers."""
+    return as_plane(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
+
+
+def pieces(region: npt.NDArray[np.bool_], marked: npt.NDArray[np.bool_], connectivity: int) -> Pixels:
+    """1 on the connected pieces of the region that hold a marked pixel, 0 elsewhere."""
+    count, labels = cv2.connectedComponents(region.view(np.uint8), connectivity=connectivity)
+    chosen = np.zeros(count, dtype=np.uint8)
+    chosen[labels[marked]] = 1
+    chosen[0] = 0  # what lies outside the region
+    return as_pixels(chosen[labels])
+
+
 def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     """The size with the same shape whose longer side is at most ``side``."""
     scale = min(1.0, side / max(size))

@@ -18,6 +18,7 @@ from services.imaging.pipeline.arrays import (
     as_plane,
     halved,
     shrunk,
+    sigmoid,
     size_of,
 )
 from services.imaging.pipeline.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
@@ -91,7 +92,7 @@ class FaceFinder:
         side = max(right - left, bottom - top)
         scale = DETECTOR_SIDE / side
         small = _letterbox(picture[top:bottom, left:right], scale)
-        self._detector.setInput(_blob(small, 127.5, 1.0))
+        self._detector.setInput(blob(small, 127.5, 1.0))
         boxes, scores = self._detector.forward(["regressors", "classificators"])
         return [_moved(find, 1 / scale, (left, top)) for find in _decode(boxes[0], scores[0, :, 0], self._anchors)]
 
@@ -126,7 +127,7 @@ class FaceFinder:
         scale = MESH_SIDE / side
         to_crop = _similarity(centre, scale, angle)
         crop = cv2.warpAffine(picture, to_crop, (MESH_SIDE, MESH_SIDE), flags=cv2.INTER_LINEAR)
-        self._mesh.setInput(_blob(as_pixels(crop), 255.0, 0.0))
+        self._mesh.setInput(blob(as_pixels(crop), 255.0, 0.0))
         raw, flag = self._mesh.forward(["conv2d_21", "conv2d_31"])
         points = as_plane(raw.reshape(468, 3))
         back = cv2.invertAffineTransform(to_crop)
@@ -202,12 +203,13 @@ def _letterbox(picture: Pixels, scale: float) -> Pixels:
     return canvas
 
 
-def _blob(picture: Pixels, divide: float, minus: float) -> Plane:
+def blob(picture: Pixels, divide: float, minus: float) -> Plane:
+    """A picture as OpenCV's networks take it: 1 x channels x height x width, scaled."""
     return as_plane((as_plane(picture) / divide - minus).transpose(2, 0, 1)[None])
 
 
 def _decode(raw: Plane, scores: Plane, anchors: Points) -> list[Find]:
-    chance = 1 / (1 + np.exp(-np.clip(scores, -80, 80)))
+    chance = sigmoid(scores)
     finds: list[Find] = []
     for index in np.argsort(-chance)[:40]:
         if chance[index] < SURE_SCORE:

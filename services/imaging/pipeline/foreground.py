@@ -29,11 +29,17 @@ class Sides:
 
 def sides(crop: Pixels, alpha: Pixels) -> Sides:
     """The person's and the background's colours, each spread smoothly to where the other one is."""
-    size = fitted(size_of(crop), COARSE_SIDE)
-    small = as_plane(shrunk(crop, size))
+    small, share, clear = coarse(crop, alpha, COARSE_SIDE, MARGIN)
+    return Sides(spread(small, _fourth(share)), spread(small, clear))
+
+
+def coarse(crop: Pixels, alpha: Pixels, side: int, margin: int) -> tuple[Plane, Plane, Plane]:
+    """At ``side`` pixels at most: the colours, alpha (0..1), and the weight (0..1) of what is background for certain,
+    ``margin`` pixels away from anything of the person."""
+    size = fitted(size_of(crop), side)
     share = as_plane(shrunk(alpha, size)) / np.float32(255)
-    clear = 1 - as_plane(cv2.dilate(share, np.ones((MARGIN, MARGIN), np.uint8)))
-    return Sides(spread(small, fourth(share)), spread(small, fourth(clear)))
+    clear = 1 - as_plane(cv2.dilate(share, np.ones((margin, margin), np.uint8)))
+    return as_plane(shrunk(crop, size)), share, _fourth(clear)
 
 
 def foreground(crop: Pixels, alpha: Pixels, found: Sides | None = None) -> Pixels:
@@ -61,7 +67,7 @@ def _enlarged(coarse: Plane, crop: Pixels) -> Pixels:
     return as_pixels(cv2.resize(as_pixels(coarse), size_of(crop), interpolation=cv2.INTER_LINEAR))
 
 
-def fourth(weight: Plane) -> Plane:
+def _fourth(weight: Plane) -> Plane:
     """The weight's fourth power: only colours that are almost pure may spread."""
     square = weight * weight
     return as_plane(square * square)

@@ -109,6 +109,12 @@ class Face:
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
+    def inner_outline(self, part: float) -> Points:
+        """The face's outline drawn in to a part of its size, about its middle: n points (x, y)."""
+        outline = self.points[list(OUTLINE), :2]
+        middle = outline.mean(axis=0)
+        return as_plane(middle + (outline - middle) * part)
+
     def moved(self, scale: float, shift: tuple[float, float]) -> Face:
         """The same face in a picture that was cropped at ``shift`` and then scaled by ``scale``."""
         points = self.points.copy()

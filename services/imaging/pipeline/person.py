@@ -9,9 +9,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, shrunk
-from services.imaging.pipeline.faces import network
-from services.imaging.pipeline.mesh import OUTLINE, Face
+from services.imaging.pipeline.arrays import (
+    Pixels,
+    Plane,
+    as_pixels,
+    as_plane,
+    enlarged,
+    pieces,
+    shrunk,
+    sigmoid,
+    size_of,
+)
+from services.imaging.pipeline.faces import blob, network
+from services.imaging.pipeline.mesh import Face
 
 SIDE = 256
 ENLARGING = "segment"
@@ -45,21 +55,21 @@ class PersonFinder:
     def person(self, crop: Pixels) -> Plane:
         """How much each part of the crop looks like a person, 0..1, 256 x 256."""
         small = shrunk(crop, (SIDE, SIDE))
-        self._network.setInput(as_plane(as_plane(small).transpose(2, 0, 1)[None] / 255))
-        return self._enlarged(as_plane(self._network.forward(self._features)[0]))
+        self._network.setInput(blob(small, 255.0, 0.0))
+        return self._finished(as_plane(self._network.forward(self._features)[0]))
 
-    def _enlarged(self, features: Plane) -> Plane:
+    def _finished(self, features: Plane) -> Plane:
         """Channels x height x width to the network's answer at twice the size."""
         height, width = features.shape[1:]
         fours = np.einsum("ck,cn->kn", self._kernel, features.reshape(features.shape[0], -1)) + self._bias
         logits = fours.reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
-        return as_plane(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
+        return sigmoid(as_plane(logits))
 
 
 def gated(alpha: Plane, person: Plane, faces: Sequence[Face], crop_size: tuple[int, int]) -> Plane:
     """Alpha (any square size) with holes inside the people filled and everything not connected to their faces removed."""
     side = alpha.shape[0]
-    likely = as_plane(cv2.resize(person, (side, side), interpolation=cv2.INTER_LINEAR))
+    likely = enlarged(person, (side, side))
     outlines = [_outline(face, crop_size, side) for face in faces]
     outline = as_plane(np.maximum.reduce(outlines))
     filled = np.maximum(np.maximum(alpha, _holes(alpha, likely)), outline)
@@ -70,7 +80,7 @@ def gated(alpha: Plane, person: Plane, faces: Sequence[Face], crop_size: tuple[i
 
 def astray(alpha: Plane, person: Plane) -> float:
     """How much alpha lies where the segmentation sees nobody, as a part of the person's area."""
-    likely = _enlarged(person, alpha.shape[0])
+    likely = enlarged(person, size_of(alpha))
     return float((alpha * (likely < 0.3)).sum() / max(1.0, float(likely.sum())))
 
 
@@ -83,9 +93,7 @@ def coverage(alpha: Plane, face: Face, crop_size: tuple[int, int]) -> float:
 def _outline(face: Face, crop_size: tuple[int, int], side: int) -> Plane:
     """1 well inside the face's own outline, 0 elsewhere: at the jaw the mesh is often wider than the face."""
     scale = np.array([side / crop_size[0], side / crop_size[1]])
-    points = face.points[list(OUTLINE), :2]
-    middle = points.mean(axis=0)
-    polygon = np.rint((middle + (points - middle) * INNER_FACE) * scale).astype(np.int32)
+    polygon = np.rint(face.inner_outline(INNER_FACE) * scale).astype(np.int32)
     canvas = np.zeros((side, side), dtype=np.uint8)
     cv2.fillPoly(canvas, [polygon], 1)
     return as_plane(canvas)
@@ -97,19 +105,17 @@ def _holes(alpha: Plane, likely: Plane) -> Plane:
     Near the outline the matting network is the better judge, so a hole that stays shallow is no hole.
     """
     side = alpha.shape[0]
-    open_parts = ((alpha < 0.9) & (likely > 0.6)).astype(np.uint8)
-    _, labels = cv2.connectedComponents(open_parts, connectivity=4)
-    deep = _enlarged(_distance(_coarse(likely) > 0.6), side) > DEEP
-    reached = np.unique(labels[deep & (labels > 0)])
-    if reached.size == 0:
+    deep = enlarged(_distance(_coarse(likely) > 0.6), size_of(alpha)) > DEEP
+    reached = pieces((alpha < 0.9) & (likely > 0.6), deep, connectivity=4)
+    if not reached.any():
         return as_plane(np.zeros_like(alpha))
-    chosen = cv2.dilate(np.isin(labels, reached).astype(np.uint8), _disc(side // 80))
+    chosen = cv2.dilate(reached, _disc(side // 80))
     return as_plane(cv2.GaussianBlur(as_plane(chosen * _steep(likely)), (0, 0), side / 250))
 
 
 def _gate(likely: Plane, reach: float) -> Plane:
     """1 on the person and up to ``reach`` beside it, falling to 0 soon after."""
-    away = _enlarged(_distance(_coarse(likely) < 0.3), likely.shape[0])
+    away = enlarged(_distance(_coarse(likely) < 0.3), size_of(likely))
     return as_plane(np.clip((reach + 2 - away) / 2, 0, 1))
 
 
@@ -120,10 +126,6 @@ def _distance(inside: npt.NDArray[np.bool_]) -> Plane:
 
 def _coarse(values: Plane) -> Plane:
     return as_plane(cv2.resize(values, (COARSE, COARSE), interpolation=cv2.INTER_AREA))
-
-
-def _enlarged(values: Plane, side: int) -> Plane:
-    return as_plane(cv2.resize(values, (side, side), interpolation=cv2.INTER_LINEAR))
 
 
 def _steep(values: Plane) -> Plane:

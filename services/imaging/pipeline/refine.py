@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, shrunk, size_of, take, where
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, enlarged, shrunk, size_of, take, where
 from services.imaging.pipeline.symmetric import FOLLOWING, products, solve
 
 RADIUS = 2
@@ -50,15 +50,11 @@ def _contrast(fitted: Plane) -> Plane:
     return as_plane((fitted - 0.12) * (255 / 0.76))
 
 
-def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:
-    return as_plane(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
-
-
 def _sampled(coefficients: Plane, size: tuple[int, int], band: Band) -> Plane:
     """The coefficients at the band's pixels of a picture of ``size``: enlarged to half of it, which is smooth enough."""
     half = (size[0] + 1) // 2, (size[1] + 1) // 2
     row, column = np.divmod(band, size[0])
-    return take(_enlarged(coefficients, half), (row // 2) * half[0] + column // 2)
+    return take(enlarged(coefficients, half), (row // 2) * half[0] + column // 2)
 
 
 def _coefficients(alpha: Plane, crop: Pixels) -> Plane:

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, fitted, shrunk, size_of, take, where
-from services.imaging.pipeline.foreground import Sides, fourth, spread
-from services.imaging.pipeline.mesh import CHIN, OUTLINE, Face
+from services.imaging.pipeline.arrays import Pixels, Plane, as_pixels, as_plane, enlarged, pieces, size_of, take, where
+from services.imaging.pipeline.foreground import Sides, coarse, spread
+from services.imaging.pipeline.mesh import CHIN, Face
 from services.imaging.pipeline.symmetric import products, solve
 
 COARSE_SIDE = 112
@@ -115,29 +115,25 @@ def _unseen(part: Pixels, reach: float, inside: float) -> tuple[Plane, Plane]:
     )
     unseen = UNSEEN * np.exp(-away / (FADING * reach) - deep / inside) * np.clip((reach - away) / (0.3 * reach), 0, 1)
     unseen[deep > 2 * inside] = 0
-    return _enlarged(as_plane(unseen), size), _enlarged(away, size)
+    return enlarged(as_plane(unseen), size), enlarged(away, size)
 
 
 def _close_face(unseen: Plane, face: Face, box: Box) -> None:
     """The face itself needs no mending."""
-    outline = face.points[list(OUTLINE), :2]
-    middle = outline.mean(axis=0)
     corner = box[1].start, box[0].start
-    polygon = np.rint(middle + (outline - middle) * INNER_FACE - corner).astype(np.int32)
-    cv2.fillPoly(unseen, [polygon], 0.0)
+    cv2.fillPoly(unseen, [np.rint(face.inner_outline(INNER_FACE) - corner).astype(np.int32)], 0.0)
 
 
 def _line(crop: Pixels, alpha: Pixels, sides: Sides, face: Face) -> ColourLine:
     """The discriminant between the person's colours and those of the background around each point."""
-    size = fitted(size_of(crop), COARSE_SIDE)
-    small, share = as_plane(shrunk(crop, size)), as_plane(shrunk(alpha, size)) / np.float32(255)
-    clear = fourth(1 - as_plane(cv2.dilate(share, np.ones((MARGIN, MARGIN), np.uint8))))
+    small, _, clear = coarse(crop, alpha, COARSE_SIDE, MARGIN)
+    size = size_of(small)
     window = int(AROUND * face.eyes_to_chin * size[0] / size_of(crop)[0]) | 1
-    there = np.minimum(5 * _mean(clear, window), 1)
+    density = _mean(clear, window)
+    there, divisor = as_plane(np.minimum(5 * density, 1)), np.maximum(density, 1e-3)[:, :, None]
 
     def around(values: Plane) -> Plane:
-        weighed = _mean(as_plane(values * clear[:, :, None]), window)
-        return spread(as_plane(weighed / np.maximum(_mean(clear, window), 1e-3)[:, :, None]), as_plane(there))
+        return spread(as_plane(_mean(as_plane(values * clear[:, :, None]), window) / divisor), there)
 
     behind = around(small)
     squares, crossed = (around(one).reshape(-1, 3) for one in products(as_plane(small - behind)))
@@ -165,23 +161,17 @@ def _strands(by_colour: Plane, part: Pixels, away: Plane, unit: float, chosen: C
     plane.reshape(-1)[chosen] = as_pixels(255 * by_colour)
     plane[part > 127] = 255
     thin = as_pixels(cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, np.ones((THIN, THIN), np.uint8)))
-    count, labels = cv2.connectedComponents(((thin > THING) & (away > CLOSE * unit)).view(np.uint8), connectivity=8)
-    longer = np.zeros(count, dtype=np.uint8)
-    longer[labels[away > REACH * unit]] = 1
-    longer[0] = 0
+    longer = pieces((thin > THING) & (away > CLOSE * unit), away > REACH * unit, connectivity=8)
     beside = int(4 * CLOSE * unit) | 1
-    foreign = take(cv2.dilate(longer[labels], np.ones((beside, beside), np.uint8)), chosen)
+    foreign = take(cv2.dilate(longer, np.ones((beside, beside), np.uint8)), chosen)
     strands = np.clip((take(thin, chosen) / np.float32(255) - FLOOR) * GAIN, 0, 1)
     return as_plane(strands * (1 - foreign)), foreign
 
 
 def _held(found: Pixels, part: Pixels) -> Pixels:
     """1 where a strand hangs together with the head (and one pixel around it), and where alpha was before; else 0."""
-    count, labels = cv2.connectedComponents((np.maximum(found, part) > SEEN).view(np.uint8), connectivity=8)
-    of_head = np.zeros(count, dtype=np.uint8)
-    of_head[labels[part > 180]] = 1
-    of_head[0] = 0
-    return as_pixels(cv2.dilate(of_head[labels], np.ones((3, 3), np.uint8)) | (part > 0).view(np.uint8))
+    of_head = pieces(np.maximum(found, part) > SEEN, part > 180, connectivity=8)
+    return as_pixels(cv2.dilate(of_head, np.ones((3, 3), np.uint8)) | (part > 0).view(np.uint8))
 
 
 def _part(coarse: Plane, size: tuple[int, int], box: Box) -> Plane:
@@ -198,10 +188,6 @@ def _part(coarse: Plane, size: tuple[int, int], box: Box) -> Plane:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     enlarged: Any = cv2.warpAffine(coarse, matrix, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return as_plane(enlarged)
-
-
-def _enlarged(values: Plane, size: tuple[int, int]) -> Plane:
-    return as_plane(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _mean(plane: Plane, window: int) -> Plane:
