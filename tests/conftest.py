@@ -26,5 +26,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
     try:
         running.up()
         yield running
+        waited_in_circles = {service: n for service, n in running.deadlocks().items() if n}
+        assert waited_in_circles == {}, (
+            "transactions take locks in different orders (a call failed, or took a second more)"
+        )
     finally:
         running.down()

@@ -54,6 +54,7 @@ def sign_in(request: contract.SignIn, parts: AuthParts) -> contract.SignedIn:
     identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
     with parts.work.begin() as tx:
+        _hold_login(identity, hashed, parts, tx)
         known = _known(identity, hashed, parts, tx)
         subject = _welcome_back(known, identity, version, parts, tx) if known else None
         created = subject is None
@@ -88,6 +89,7 @@ def link_identity(request: contract.LinkIdentity, parts: AuthParts) -> contract.
     identity = proven(request.provider, request.platform, handed, parts)
     hashed = external_hash(identity.provider, identity.app_id, identity.external_id.reveal(), parts)
     with parts.work.begin() as tx:
+        _hold_login(identity, hashed, parts, tx)
         subject = _account(request.subject_id, tx)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _linked(identity, hashed, handed, subject, parts, tx), tx)
@@ -163,10 +165,18 @@ def _recalled(request: contract.SignIn, parts: AuthParts, tx: AuthTransaction) -
     return contract.SignedIn(**{**tokens.model_dump(), "purge_id": purge_id})
 
 
+def _hold_login(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTransaction) -> None:
+    """Logins of one person wait for each other: first for the login, then for the account, whoever asks."""
+    tx.hold_identity(_union(identity, parts) or hashed)
+
+
+def _union(identity: ProviderIdentity, parts: AuthParts) -> str | None:
+    return union_hash(identity.provider, identity.union_id.reveal(), parts) if identity.union_id else None
+
+
 def _known(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTransaction) -> Identity | None:
     """The identity as it is linked: by its own id, or by the one that the same person has in all our apps there."""
-    union = union_hash(identity.provider, identity.union_id.reveal(), parts) if identity.union_id else None
-    tx.hold_identity(union or hashed)
+    union = _union(identity, parts)
     found = tx.identity_by(identity.provider, hashed)
     return found or (tx.identity_by_union(identity.provider, union) if union else None)
 
@@ -174,6 +184,7 @@ def _known(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTr
 def _welcome_back(
     known: Identity, identity: ProviderIdentity, version: str, parts: AuthParts, tx: AuthTransaction
 ) -> Subject:
+    tx.hold_subject(known.subject_id)
     tx.refuse_fenced(known.subject_id)
     subject = tx.subject(known.subject_id)
     key = key_of(subject, parts)
@@ -229,6 +240,7 @@ def _agree(subject: Subject, version: str, now: datetime, tx: AuthTransaction) -
 
 def _end_guest(guest_id: UUID, account_id: UUID, parts: AuthParts, tx: AuthTransaction) -> UUID | None:
     """Fence the guest in the same transaction; None when it has ended already."""
+    tx.hold_subject(guest_id)
     guest = tx.subject(guest_id)
     if guest is None or guest.kind != "guest" or tx.is_fenced(guest_id):
         return None
@@ -240,8 +252,8 @@ def _end_guest(guest_id: UUID, account_id: UUID, parts: AuthParts, tx: AuthTrans
 
 
 def _account(subject_id: UUID, tx: AuthTransaction) -> Subject:
-    tx.refuse_fenced(subject_id)
     tx.hold_subject(subject_id)
+    tx.refuse_fenced(subject_id)
     subject = tx.subject(subject_id)
     if subject is None:
         raise SubjectErased("no such subject")

@@ -87,9 +87,12 @@ def expire_guests(parts: AuthParts) -> int:
 
 
 def forget_sessions(parts: AuthParts) -> int:
-    """Delete sessions that no refresh token can continue any more; how many."""
+    """Delete sessions that no refresh token can continue any more, how many; and what was denied until now."""
+    now = parts.clock()
     with parts.work.begin() as tx:
-        return tx.delete_old_sessions(parts.clock() - parts.tokens.refresh_life)
+        tx.delete_denials(now)
+    with parts.work.begin() as tx:
+        return tx.delete_old_sessions(now - parts.tokens.refresh_life)
 
 
 def _end_guarding(guardian_id: UUID, now: datetime, parts: AuthParts, tx: AuthTransaction) -> None:

@@ -24,8 +24,8 @@ from shared.kernel.limits import too_many_requests
 def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.GuardianLink:
     """A child's request. Raises ``conflict`` for somebody who has not declared to be under 14, ``too_many_requests``."""
     with parts.work.begin() as tx:
-        tx.refuse_fenced(request.subject_id)
         tx.hold_subject(request.subject_id)
+        tx.refuse_fenced(request.subject_id)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _asked(request.subject_id, parts.clock(), tx), tx)
 
@@ -33,6 +33,7 @@ def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.Gu
 def answer_guardian(request: contract.AnswerGuardian, parts: AuthParts) -> contract.GuardianshipState:
     """An adult's account grants by a link (which works once), or withdraws what it granted."""
     with parts.work.begin() as tx:
+        tx.hold_subject(request.subject_id)
         tx.refuse_fenced(request.subject_id)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _answered(request, parts.clock(), parts, tx), tx)
@@ -101,7 +102,11 @@ def _answered(
 
 
 def _grant(guardian_id: UUID, link: str, now: datetime, parts: AuthParts, tx: AuthTransaction) -> Guardianship:
-    held = tx.guardianship_by_link(token_hash(link))
+    hashed = token_hash(link)
+    held = tx.guardianship_by_link(hashed)
+    if held is not None:
+        tx.hold_subject(held.child_id)
+        held = tx.guardianship_by_link(hashed)  # as it is now that nobody else uses it
     if held is None or now >= held.expires_at or tx.is_fenced(held.child_id):
         raise NotFound("link")
     guardian = tx.subject(guardian_id)

@@ -48,11 +48,13 @@ def _end(notice: ProviderNotice, provider: LoginProvider, parts: AuthParts) -> N
     with parts.work.begin() as tx:
         seen = token_hash(f"notice:{notice.provider}:{notice.dedup_id}") if notice.dedup_id else None
         held = _identity_of(notice, parts, tx)
-        if held is None or tx.is_fenced(held.subject_id):
+        if held is None:
+            return
+        tx.hold_subject(held.subject_id)
+        if tx.is_fenced(held.subject_id):
             return
         if seen is not None and not tx.burn(seen, parts.clock() + NONCE_LIFE):
             return
-        tx.hold_subject(held.subject_id)
         if len(tx.identities(held.subject_id)) > 1:
             tx.remove_identity(held.identity_id)
         else:

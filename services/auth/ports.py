@@ -64,7 +64,7 @@ class AuthTransaction(EveryTransaction, Protocol):
         """A new refresh token."""
 
     def refresh_token(self, token_hash: str) -> RefreshToken | None:
-        """A refresh token by hash, held until this transaction ends."""
+        """A refresh token by hash."""
 
     def rotate_refresh_token(self, token_hash: str, at: datetime) -> None:
         """Mark it as exchanged."""
@@ -77,6 +77,9 @@ class AuthTransaction(EveryTransaction, Protocol):
 
     def deny(self, hashes: Sequence[str], until: datetime) -> None:
         """Have gateways refuse tokens of these (hashed) subjects and sessions until they have expired anyway."""
+
+    def delete_denials(self, before: datetime) -> int:
+        """Delete those that ended before a moment; how many."""
 
     def denied(self, now: datetime) -> list[str]:
         """Who is to be refused just now."""
@@ -91,9 +94,6 @@ class AuthTransaction(EveryTransaction, Protocol):
         """How many rows of the subject there are, by kind."""
 
     # ---- accounts
-
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let changes to one subject's ledger and identities wait for each other until this transaction ends."""
 
     def hold_identity(self, external_hash: str) -> None:
         """Let logins of one person wait for each other until this transaction ends."""

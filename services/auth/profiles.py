@@ -60,6 +60,7 @@ def sessions(request: contract.Sessions, parts: AuthParts) -> contract.SessionLi
 def end_sessions(request: contract.EndSessions, parts: AuthParts) -> contract.EndedSessions:
     """End all sessions but the one that is kept."""
     with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _ended_all(request, parts, tx), tx)
 

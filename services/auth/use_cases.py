@@ -76,11 +76,11 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
     """
     now = parts.clock()
     with parts.work.begin() as tx:
-        token = tx.refresh_token(request.refresh_hash)
-        session = tx.session(token.session_id) if token else None
+        token, session = _presented(request.refresh_hash, tx)
         if session:
             tx.hold_subject(session.subject_id)  # as in admit_guest
             tx.refuse_fenced(session.subject_id)
+            token, session = _presented(request.refresh_hash, tx)  # as it is now that nobody changes it
         judged = judge_refresh(token, session, now)
         if judged is Refresh.ROTATE and token and session:
             answers = remembered(request, session.subject_id, parts, tx)
@@ -98,6 +98,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
 def end_session(request: contract.EndSession, parts: AuthParts) -> Done:
     """Log out one of the subject's sessions. Ending it again is fine; somebody else's is not found."""
     with parts.work.begin() as tx:
+        tx.refuse_fenced(request.subject_id)
         return remembered(request, request.subject_id, parts, tx).once(request, lambda: _ended(request, parts, tx), tx)
 
 
@@ -172,6 +173,11 @@ def count_subject(request: contract.CountSubject, parts: AuthParts) -> contract.
     """How much of the subject is left here."""
     with parts.work.begin() as tx:
         return contract.Count(counts=tx.count_subject(request.subject_id))
+
+
+def _presented(refresh_hash: str, tx: AuthTransaction) -> tuple[RefreshToken | None, Session | None]:
+    token = tx.refresh_token(refresh_hash)
+    return token, tx.session(token.session_id) if token else None
 
 
 def _rotated(token: RefreshToken, session: Session, parts: AuthParts, tx: AuthTransaction) -> contract.Tokens:

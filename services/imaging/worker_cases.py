@@ -125,8 +125,8 @@ def fail_job(job: contract.MattePhoto, parts: WorkerParts) -> None:
 
 def _claim(job: contract.MattePhoto, parts: WorkerParts) -> Photo:
     with parts.work.begin() as tx:
-        photo = tx.photo(job.photo_id)
         fenced = tx.is_fenced(job.subject_id)
+        photo = tx.photo(job.photo_id)
         held = None if fenced or photo is None or photo.state is PhotoState.DELETING else photo
         if held is not None and held.state not in SETTLED:
             held = replace(held, state=move(held.state, PhotoState.PROCESSING))

@@ -25,9 +25,6 @@ from shared.messaging.transaction import EveryTransaction
 class PaymentsTransaction(EveryTransaction, Protocol):
     """One transaction on payments' data (the parts every service has, then payments' own)."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let changes of one subject's orders and entitlements wait for each other until this transaction ends."""
-
     # ---- orders
 
     def add_order(self, order: Order) -> None:

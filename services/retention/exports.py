@@ -105,8 +105,8 @@ def finish_export(request: contract.FinishExport, parts: RightsParts) -> Done:
 def fail_export(request: contract.FailExport, parts: RightsParts) -> Done:
     """It will not be built: its subject sees that, and may ask again. One that has ended stays as it is."""
     with parts.work.begin() as tx:
-        export = tx.export(request.export_id)
-        if export is not None and export.state in UNDER_WAY and not tx.is_fenced(export.subject_id):
+        export = None if tx.is_fenced(request.subject_id) else tx.export(request.export_id)
+        if export is not None and export.subject_id == request.subject_id and export.state in UNDER_WAY:
             _fail(export, parts, tx)
     return Done()
 

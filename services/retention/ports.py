@@ -21,9 +21,6 @@ from shared.storage import ObjectStore
 class RetentionTransaction(EveryTransaction, Protocol):
     """One transaction on retention's data (the parts every service has, then retention's own)."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let openings for one subject wait for each other until this transaction ends."""
-
     def add_purge(self, purge: Purge) -> None:
         """A new purge."""
 

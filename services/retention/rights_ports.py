@@ -20,9 +20,6 @@ from shared.storage import ObjectStore
 class RightsTransaction(EveryTransaction, Protocol):
     """One transaction on exports, disclosures and tickets."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let changes to one subject's ledger and exports wait for each other until this transaction ends."""
-
     def forget_answers(self, subject_id: UUID) -> int:
         """Delete what idempotency keys remember of a subject; how many."""
 

@@ -19,6 +19,7 @@ from shared.crypto.hashing import tombstone
 from shared.db.pool import Database, Row
 from shared.kernel.errors import IdempotencyConflict, SubjectErased
 from shared.kernel.personal import Secret
+from shared.messaging.transaction import SubjectLocks
 from shared.telemetry.tracing import current_traceparent
 
 OUTBOX_CHANNEL = "outbox"
@@ -30,6 +31,7 @@ class Transaction:
     def __init__(self, connection: Connection[Row], tombstone_key: Secret[bytes]) -> None:
         self.connection = connection
         self._tombstone_key = tombstone_key
+        self._locks = SubjectLocks()
 
     # ---- outbox
 
@@ -61,17 +63,23 @@ class Transaction:
 
     # ---- fences
 
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Let all that hold this subject, look at its fence or raise it wait until this transaction ends."""
+        self._locks.hold(subject_id)
+        self._lock("pg_advisory_xact_lock", subject_id)
+
     def fence(self, subject_id: UUID) -> None:
         """From this transaction on, nothing of the subject is written here. Idempotent."""
-        # The lock is the other half of refuse_fenced(): writers that are still at it finish first, then find the fence.
-        self._lock_subject(subject_id, exclusive=True)
+        # Holding is the other half of refuse_fenced(): writers that are still at it finish first, then find the fence.
+        self.hold_subject(subject_id)
         self.connection.execute(
             "INSERT INTO fences (tombstone) VALUES (%s) ON CONFLICT DO NOTHING", (self.tombstone_of(subject_id),)
         )
 
     def is_fenced(self, subject_id: UUID) -> bool:
         """Whether the subject is fenced here. Holds off a fence until this transaction ends."""
-        self._lock_subject(subject_id, exclusive=False)
+        self._locks.look(subject_id)
+        self._lock("pg_advisory_xact_lock_shared", subject_id)
         found = self.connection.execute("SELECT 1 FROM fences WHERE tombstone = %s", (self.tombstone_of(subject_id),))
         return found.fetchone() is not None
 
@@ -84,9 +92,8 @@ class Transaction:
         """What is kept of an erased subject: a keyed hash of its id."""
         return tombstone(self._tombstone_key, subject_id)
 
-    def _lock_subject(self, subject_id: UUID, *, exclusive: bool) -> None:
+    def _lock(self, name: str, subject_id: UUID) -> None:
         number = int.from_bytes(subject_id.bytes[8:], "big", signed=True)
-        name = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         self.connection.execute(f"SELECT {name}(%s)", (number,))
 
     # ---- idempotency keys

@@ -11,6 +11,28 @@ from uuid import UUID
 from shared.contracts import Command, Event
 
 
+class SubjectLocks:
+    """What a transaction has taken of subjects so far. Held before looked at, always: two that have both looked, and both
+    want to hold, would wait for each other until the database ends one of them.
+
+    Rows about a subject are held after it, too: whoever erases it holds it first, and takes its rows then.
+    """
+
+    def __init__(self) -> None:
+        self._looked: set[UUID] = set()
+        self._held: set[UUID] = set()
+
+    def look(self, subject_id: UUID) -> None:
+        """Its fence is about to be looked at."""
+        self._looked.add(subject_id)
+
+    def hold(self, subject_id: UUID) -> None:
+        """It is about to be held; raises ``RuntimeError`` when this transaction has looked at its fence unheld."""
+        if subject_id in self._looked and subject_id not in self._held:
+            raise RuntimeError("a subject is held before its fence is looked at, never after")
+        self._held.add(subject_id)
+
+
 class EveryTransaction(Protocol):
     """One open transaction, as every use case may use it."""
 
@@ -23,8 +45,14 @@ class EveryTransaction(Protocol):
     def first_time(self, consumer: str, message_id: UUID) -> bool:
         """Whether this consumer has never handled the message (inbox)."""
 
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Let all that hold this subject, look at its fence or raise it wait until this transaction ends.
+
+        Comes before any look at the fence, and before any row of the subject is held.
+        """
+
     def fence(self, subject_id: UUID) -> None:
-        """Fence the subject here. Idempotent."""
+        """Fence the subject here, which holds it. Idempotent."""
 
     def is_fenced(self, subject_id: UUID) -> bool:
         """Whether it is fenced here; holds off a fence until this transaction ends."""

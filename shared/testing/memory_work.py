@@ -21,6 +21,7 @@ from shared.crypto.hashing import tombstone
 from shared.kernel.clock import Clock, utc_now
 from shared.kernel.errors import IdempotencyConflict, SubjectErased
 from shared.kernel.personal import Secret
+from shared.messaging.transaction import SubjectLocks
 from shared.testing.faults import Hook, calm, watched
 
 
@@ -83,6 +84,7 @@ class MemoryTransaction(Generic[S]):
         self.state = state
         self._tombstone_key = tombstone_key
         self._clock = clock
+        self._locks = SubjectLocks()
 
     # ---- outbox
 
@@ -109,12 +111,18 @@ class MemoryTransaction(Generic[S]):
 
     # ---- fences
 
+    def hold_subject(self, subject_id: UUID) -> None:
+        """Nobody else is here to wait for; the order is that of the database."""
+        self._locks.hold(subject_id)
+
     def fence(self, subject_id: UUID) -> None:
         """From this transaction on, nothing of the subject is written here. Idempotent."""
+        self.hold_subject(subject_id)
         self.state.fences.setdefault(self.tombstone_of(subject_id), self._clock())
 
     def is_fenced(self, subject_id: UUID) -> bool:
         """Whether the subject is fenced here."""
+        self._locks.look(subject_id)
         return self.tombstone_of(subject_id) in self.state.fences
 
     def refuse_fenced(self, subject_id: UUID) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -211,6 +212,61 @@ def test_who_comes_back_waits_for_an_expiry_that_is_under_way(real_stage: Stage)
             assert not done.wait(0.3)
         other.join(10)
         assert done.is_set()
+
+
+@pytest.mark.integration
+def test_a_refresh_token_used_twice_at_once_is_noticed(real_stage: Stage) -> None:
+    """One is given tokens, the other one ends their session: a thief and its victim cannot both go on."""
+    for number in range(4):
+        guest = real_stage.admit(f"{number:064d}")
+        refresh = auth.RefreshSession(refresh_hash=token_hash(guest.refresh_token))
+        found = both_at_once(real_stage, *[lambda r=refresh: use_cases.refresh_session(r, real_stage.parts)] * 2)
+        [given] = [one for one in found if isinstance(one, auth.Tokens)]
+        assert [one for one in found if one is not given] == [Code.SESSION_REVOKED]
+        again = auth.RefreshSession(refresh_hash=token_hash(given.refresh_token))
+        assert code_of(lambda a=again: use_cases.refresh_session(a, real_stage.parts)) is Code.SESSION_REVOKED  # type: ignore[misc]
+
+
+@pytest.mark.integration
+def test_logging_out_while_the_identity_is_deleted_leaves_nothing_of_it(real_stage: Stage) -> None:
+    """What is remembered of the answer is written before the fence, and deleted, or not at all."""
+    for number in range(6):
+        guest = real_stage.admit(f"{number:064d}")
+        key = {"idempotency_key": f"k{number}", "fingerprint": "f"}
+        one = auth.EndSession(subject_id=guest.subject_id, session_id=guest.session_id, **key)
+        every = accounts.EndSessions(subject_id=guest.subject_id, **key)
+        leave = (
+            (lambda c=one: use_cases.end_session(c, real_stage.parts))
+            if number % 2
+            else (lambda c=every: profiles.end_sessions(c, real_stage.parts))
+        )
+        both_at_once(real_stage, leave, lambda g=guest: real_stage.erase(g.subject_id))
+        assert not any(real_stage.count(guest.subject_id).values())
+        assert code_of(leave) is Code.SUBJECT_ERASED
+
+
+@pytest.mark.integration
+def test_who_refreshes_while_the_identity_is_deleted_is_told_and_the_deletion_does_not_stop(real_stage: Stage) -> None:
+    """Neither holds what the other one waits for: the database would end one of them after a second, as if it were away."""
+    child = real_stage.admit(age_band="under_14")
+    refresh = auth.RefreshSession(refresh_hash=token_hash(child.refresh_token))
+    link = real_stage.ask_guardian(child.subject_id).link_token
+    mother = real_stage.sign_in("Eve", age_band="adult").subject_id
+    told: list[Any] = []
+    calls = (
+        lambda: use_cases.refresh_session(refresh, real_stage.parts),
+        lambda: real_stage.answer_guardian(mother, "grant", link_token=link),
+    )
+    others = [threading.Thread(target=lambda c=call: told.append(code_of(c))) for call in calls]
+    with real_stage.work.begin() as tx:
+        tx.fence(child.subject_id)
+        for other in others:
+            other.start()
+        time.sleep(0.3)
+        tx.delete_subject(child.subject_id)
+    for other in others:
+        other.join(10)
+    assert sorted(told) == [Code.NOT_FOUND, Code.SUBJECT_ERASED]
 
 
 @pytest.mark.integration

@@ -199,18 +199,33 @@ def test_writers_about_one_subject_do_not_wait_for_each_other(real_imaging: Subj
 
 
 @pytest.mark.integration
-def test_a_transaction_that_has_looked_may_still_fence_while_another_wants_to(real_imaging: Subject) -> None:
+def test_a_transaction_that_holds_may_look_and_then_fence_while_another_wants_to(real_imaging: Subject) -> None:
     """Auth replaces a guest so: looked at, then fenced, in one transaction; a purge that wants the same waits, no deadlock."""
     subject = new_id()
-
     other = threading.Thread(target=lambda: _fence(real_imaging.work, subject))
     with real_imaging.work.begin() as tx:
+        tx.hold_subject(subject)
         assert not tx.is_fenced(subject)
         other.start()
         time.sleep(0.2)
         tx.fence(subject)
     other.join(10)
     assert not other.is_alive()
+
+
+@pytest.mark.parametrize("later", ["hold_subject", "fence"])
+def test_a_subject_is_never_held_after_its_fence_was_looked_at(imaging: Subject, later: str) -> None:
+    """Two such transactions would wait for each other; a look at somebody else is no matter."""
+    subject, neighbour = new_id(), new_id()
+    with imaging.work.begin() as tx:
+        tx.refuse_fenced(neighbour)
+        getattr(tx, later)(subject)
+        tx.is_fenced(subject)
+        getattr(tx, later)(subject)
+    with imaging.work.begin() as tx:
+        tx.is_fenced(neighbour)
+        with pytest.raises(RuntimeError, match="held before"):
+            getattr(tx, later)(neighbour)
 
 
 def _fence(work: Any, subject: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -98,6 +100,24 @@ def test_after_the_wipe_every_token_of_the_guest_is_refused(system: LocalSystem)
         assert (refused.status_code, refused.json()["code"]) == (401, "subject_erased")
     refreshed = guest.http.post("/v1/sessions/refresh", json={"refresh_token": guest.started["refresh_token"]})
     assert refreshed.status_code == 401
+
+
+def test_tokens_refreshed_while_the_stash_is_wiped_are_given_or_refused(system: LocalSystem) -> None:
+    """Whatever stage the purge is at, the person is told, and no call seems to find the service away."""
+    seen = Counter[int]()
+    for _ in range(6):
+        guest = Guest(system.gateway)
+        token = guest.started["refresh_token"]
+        with ThreadPoolExecutor(1) as pool:
+            wiped = pool.submit(guest.wipe)
+            last_at = time.monotonic() + 2
+            while time.monotonic() < last_at:
+                answer = guest.http.post("/v1/sessions/refresh", json={"refresh_token": token})
+                token = answer.json().get("refresh_token", token)
+                seen[answer.status_code] += 1
+            assert wiped.result().status_code == 202
+    assert set(seen) <= {200, 401}, seen
+    assert seen[401]
 
 
 def test_a_wipe_whose_answer_was_lost_can_be_asked_again(system: LocalSystem) -> None:

@@ -133,6 +133,11 @@ class LocalSystem:
             cursor = connection.execute(query, values or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
+    def deadlocks(self) -> dict[str, int]:
+        """How often each service's database had to end a transaction that waited in a circle, since it was started."""
+        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return {service: int(self.sql(service, query)[0][0]) for service in self.env["databases"]}
+
     @cached_property
     def store(self) -> Minio:
         """The object store, as an administrator."""

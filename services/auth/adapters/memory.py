@@ -111,9 +111,11 @@ class MemoryAuth(MemoryAccounts):
 
     def deny(self, hashes: Sequence[str], until: datetime) -> None:
         """Have gateways refuse tokens of these (hashed) subjects and sessions until they have expired anyway."""
-        now = self._clock()
-        delete_where(self.state.denials, lambda end: end < now)
         self.state.denials.update(dict.fromkeys(hashes, until))
+
+    def delete_denials(self, before: datetime) -> int:
+        """Delete those that ended before a moment; how many."""
+        return delete_where(self.state.denials, lambda until: until < before)
 
     def denied(self, now: datetime) -> list[str]:
         """Who is to be refused just now."""

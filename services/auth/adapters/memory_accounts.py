@@ -36,9 +36,6 @@ class AuthState(MemoryState):
 class MemoryAccounts(MemoryTransaction[AuthState]):
     """The part of auth's transaction that guests have no use for."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Nobody else is here to wait for."""
-
     def hold_identity(self, external_hash: str) -> None:
         """Nobody else is here to wait for."""
 

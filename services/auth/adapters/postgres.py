@@ -102,11 +102,10 @@ class PostgresAuth(AccountRows):
         )
 
     def refresh_token(self, token_hash: str) -> RefreshToken | None:
-        """A refresh token by hash, held until this transaction ends."""
+        """A refresh token by hash."""
         with self.connection.cursor(row_factory=class_row(RefreshToken)) as cursor:
             return cursor.execute(
-                "SELECT token_hash, session_id, expires_at, rotated_at FROM refresh_tokens"
-                " WHERE token_hash = %s FOR UPDATE",
+                "SELECT token_hash, session_id, expires_at, rotated_at FROM refresh_tokens WHERE token_hash = %s",
                 (token_hash,),
             ).fetchone()
 
@@ -137,12 +136,15 @@ class PostgresAuth(AccountRows):
 
     def deny(self, hashes: Sequence[str], until: datetime) -> None:
         """Have gateways refuse tokens of these (hashed) subjects and sessions until they have expired anyway."""
-        self.connection.execute("DELETE FROM denials WHERE until < now()")
         for hashed in hashes:
             self.connection.execute(
                 "INSERT INTO denials (hash, until) VALUES (%s, %s) ON CONFLICT (hash) DO UPDATE SET until = excluded.until",
                 (hashed, until),
             )
+
+    def delete_denials(self, before: datetime) -> int:
+        """Delete those that ended before a moment; how many."""
+        return self.connection.execute("DELETE FROM denials WHERE until < %s", (before,)).rowcount
 
     def denied(self, now: datetime) -> list[str]:
         """Who is to be refused just now."""

@@ -25,10 +25,6 @@ _REVOCATION = "revocation_id, tombstone, provider, sealed, status, attempts, nex
 class AccountRows(Transaction):
     """The part of auth's transaction that guests have no use for."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let changes to one subject's ledger and identities wait for each other until this transaction ends."""
-        self.connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 12))", (str(subject_id),))
-
     def hold_identity(self, external_hash: str) -> None:
         """Let logins of one person wait for each other until this transaction ends."""
         self.connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 13))", (external_hash,))
@@ -156,7 +152,7 @@ class AccountRows(Transaction):
 
     def guardianship_by_link(self, link_hash: str) -> Guardianship | None:
         """The request behind a link that was not used yet."""
-        return self._one(Guardianship, f"{_GUARDIANSHIP} FROM guardianships WHERE link_hash = %s FOR UPDATE", link_hash)
+        return self._one(Guardianship, f"{_GUARDIANSHIP} FROM guardianships WHERE link_hash = %s", link_hash)
 
     def guardianships(self, subject_id: UUID) -> list[Guardianship]:
         """Those in which the subject is the child or the guardian."""

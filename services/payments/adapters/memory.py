@@ -22,9 +22,6 @@ NEWS_LIMIT = 200
 class _Orders(MemoryTransaction[PaymentsState]):
     """Orders."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Nobody else is here to wait for."""
-
     def add_order(self, order: Order) -> None:
         """A new order."""
         if order.order_id in self.state.orders:

@@ -28,10 +28,6 @@ _UNLOCK = "unlock_id, subject_id, photo_id, scopes, created_at, order_id, grant_
 class PostgresPayments(PostgresBooks):
     """One transaction on payments' tables."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let changes of one subject's orders and entitlements wait for each other until this transaction ends."""
-        self._lock_subject(subject_id, exclusive=True)
-
     # ---- orders
 
     def add_order(self, order: Order) -> None:

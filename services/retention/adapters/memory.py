@@ -32,9 +32,6 @@ class RetentionState(RightsState):
 class MemoryRetention(MemoryRights[RetentionState]):
     """One transaction on retention's tables."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Nobody else is here to wait for."""
-
     def add_purge(self, purge: Purge) -> None:
         """A new purge."""
         if purge.purge_id in self.state.purges or self.purge_of_tombstone(purge.tombstone) is not None:

@@ -25,10 +25,6 @@ _SETTLED = ("completed", "stuck")
 class PostgresRetention(PostgresRights):
     """One transaction on retention's tables."""
 
-    def hold_subject(self, subject_id: UUID) -> None:
-        """Let openings for one subject wait for each other until this transaction ends."""
-        self._lock_subject(subject_id, exclusive=True)
-
     def add_purge(self, purge: Purge) -> None:
         """A new purge."""
         row = _row(purge)
