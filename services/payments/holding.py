@@ -20,11 +20,11 @@ def held_order(order_id: UUID, tx: PaymentsTransaction) -> Order | None:
         seen = tx.order_seen(order_id)
         if seen is None:
             return None
-        if seen.subject_id is not None:
-            tx.hold_subject(seen.subject_id)
-        order = tx.order(order_id)
-        if order is None or order.subject_id == seen.subject_id:
-            if order is not None and order.subject_id is not None:
-                tx.refuse_fenced(order.subject_id)
-            return order
+        if seen.subject_id is None:
+            return tx.order(order_id)
+        tx.hold_subject(seen.subject_id)
+        still = tx.order_seen(order_id)  # a purge may have passed it on, or stripped it, before we held its subject
+        if still is not None and still.subject_id == seen.subject_id:
+            tx.refuse_fenced(seen.subject_id)
+            return tx.order(order_id)
     raise Unavailable("the order changes hands")
