@@ -247,11 +247,11 @@ def _owned(photo: Photo | None, subject_id: UUID, states: frozenset[PhotoState] 
 
 
 def delete_found(find: Callable[[ImagingTransaction], list[Photo]], parts: ImagingParts) -> int:
-    """Mark the photos that a timer finds, then delete them; how many. A crash between is swept up."""
+    """Mark the photos that a timer finds, as their owners might, then delete them; how many. A crash between is swept up."""
     with parts.work.begin() as tx:
         found = find(tx)
         for photo in found:
-            tx.save_photo(replace(photo, state=move(photo.state, PhotoState.DELETING)))
+            _mark_deleted(photo, tx)
     for photo in found:
         finish_deleting(photo, parts)
     return len(found)

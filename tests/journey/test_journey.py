@@ -19,6 +19,7 @@ from tests.portraits import builders
 from tests.system import scan
 from tests.system.client import Guest
 from tests.system.local import LocalSystem
+from tests.unit.imaging import couples
 
 pytestmark = pytest.mark.journey
 FILE_NAME = "zhang-san-vacation-7731.jpg"
@@ -71,6 +72,25 @@ def test_a_guest_gets_an_id_photo_and_then_nothing_of_it_is_left(system: LocalSy
     assert neighbour.photo(neighbours_photo)["status"] == "ready"
     assert neighbour.render(neighbours_photo).status_code == 201
     assert len(system.keys(f"{neighbour.subject_id}/")) >= 4
+
+
+def test_a_couple_gets_the_photo_of_its_marriage_registration(system: LocalSystem) -> None:
+    """Two are asked for and two are in it; the same picture for one is refused, and one person's for two."""
+    guest = Guest(system.gateway)
+    together = couples.photo(*couples.TOGETHER)
+    couple = guest.settled(guest.uploaded(together, people=2))
+    assert couple["status"] == "ready", couple["reasons"]
+    made = guest.render(couple["photo_id"], spec="cn-marriage-registration")
+    assert made.status_code == 201, made.text
+    preview = guest.http.get(f"/v1/renders/{made.json()['render_id']}/preview")
+    shown = Image.open(io.BytesIO(preview.content))
+    assert shown.width > shown.height, "two people stand side by side"
+    for content, people, code in (
+        (together, 1, "several_faces"),
+        (builders.portrait("biden"), 2, "second_face_missing"),
+    ):
+        photo = guest.settled(guest.uploaded(content, people=people))
+        assert (photo["status"], [reason["code"] for reason in photo["reasons"]]) == ("rejected", [code])
 
 
 def test_the_scan_finds_a_canary_wherever_it_is_planted(system: LocalSystem) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.imaging import expiry, sweeping
+from shared.contracts import imaging as contract
 from shared.kernel.errors import Unavailable
 from shared.storage import object_key
 from shared.storage.port import export_key
@@ -44,6 +45,8 @@ def test_a_photo_goes_after_three_months_with_all_that_was_made_of_it(world: Ima
     young = world.ready(world.subject())
     world.clock.forward(30 * DAY + 1)
     assert expiry.expire_photos(world.parts) == 1
+    [told] = world.said(contract.PhotoDeleted)
+    assert (told.subject_id, told.photo_id, told.was_ready) == (old.subject_id, old.photo_id, True)
     assert world.objects(old.subject_id) == []
     assert set(world.count(old.subject_id).values()) == {0}
     assert world.objects(young.subject_id)
