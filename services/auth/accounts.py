@@ -184,8 +184,7 @@ def _known(identity: ProviderIdentity, hashed: str, parts: AuthParts, tx: AuthTr
 def _welcome_back(
     known: Identity, identity: ProviderIdentity, version: str, parts: AuthParts, tx: AuthTransaction
 ) -> Subject:
-    tx.hold_subject(known.subject_id)
-    tx.refuse_fenced(known.subject_id)
+    tx.hold_unfenced(known.subject_id)
     subject = tx.subject(known.subject_id)
     key = key_of(subject, parts)
     if subject is None or subject.state is not SubjectState.ACTIVE:
@@ -223,7 +222,7 @@ def _link(identity: ProviderIdentity, hashed: str, subject: Subject, parts: Auth
             subject_id=subject.subject_id,
             provider=identity.provider,
             external_hash=hashed,
-            union_hash=union_hash(identity.provider, identity.union_id.reveal(), parts) if identity.union_id else None,
+            union_hash=_union(identity, parts),
             sealed=sealed_names(identity, key, subject.subject_id),
             revocable=sealed_token(identity, key, subject.subject_id),
             linked_at=parts.clock(),
@@ -252,8 +251,7 @@ def _end_guest(guest_id: UUID, account_id: UUID, parts: AuthParts, tx: AuthTrans
 
 
 def _account(subject_id: UUID, tx: AuthTransaction) -> Subject:
-    tx.hold_subject(subject_id)
-    tx.refuse_fenced(subject_id)
+    tx.hold_unfenced(subject_id)
     subject = tx.subject(subject_id)
     if subject is None:
         raise SubjectErased("no such subject")

@@ -87,12 +87,15 @@ def expire_guests(parts: AuthParts) -> int:
 
 
 def forget_sessions(parts: AuthParts) -> int:
-    """Delete sessions that no refresh token can continue any more, how many; and what was denied until now."""
-    now = parts.clock()
+    """Delete sessions that no refresh token can continue any more; how many."""
     with parts.work.begin() as tx:
-        tx.delete_denials(now)
+        return tx.delete_old_sessions(parts.clock() - parts.tokens.refresh_life)
+
+
+def forget_denials(parts: AuthParts) -> int:
+    """Delete the denials of tokens that have expired by now; how many."""
     with parts.work.begin() as tx:
-        return tx.delete_old_sessions(now - parts.tokens.refresh_life)
+        return tx.delete_denials(parts.clock())
 
 
 def _end_guarding(guardian_id: UUID, now: datetime, parts: AuthParts, tx: AuthTransaction) -> None:

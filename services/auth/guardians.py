@@ -24,8 +24,7 @@ from shared.kernel.limits import too_many_requests
 def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.GuardianLink:
     """A child's request. Raises ``conflict`` for somebody who has not declared to be under 14, ``too_many_requests``."""
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _asked(request.subject_id, parts.clock(), tx), tx)
 
@@ -33,8 +32,7 @@ def ask_guardian(request: contract.AskGuardian, parts: AuthParts) -> contract.Gu
 def answer_guardian(request: contract.AnswerGuardian, parts: AuthParts) -> contract.GuardianshipState:
     """An adult's account grants by a link (which works once), or withdraws what it granted."""
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         answers = remembered(request, request.subject_id, parts, tx)
         return answers.once(request, lambda: _answered(request, parts.clock(), parts, tx), tx)
 

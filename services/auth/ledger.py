@@ -183,8 +183,7 @@ def _thing(kind: str, name: str) -> tuple[ConsentKind, str]:
 
 
 def _writable(subject_id: UUID, tx: AuthTransaction) -> Subject:
-    tx.hold_subject(subject_id)
-    tx.refuse_fenced(subject_id)
+    tx.hold_unfenced(subject_id)
     subject = tx.subject(subject_id)
     if subject is None:
         raise SubjectErased("no such subject")

@@ -100,3 +100,9 @@ class AuthService(AccountEntryPoints):
         """Every hour: sessions that ended of themselves, withdrawals at providers that ended long ago."""
         fencing.forget_sessions(self.parts)
         revocations.forget_revocations(self.parts)
+
+    @timer(interval=3600)
+    @quietly
+    def forget_denials(self) -> None:
+        """Every hour: denials of tokens that have expired since."""
+        fencing.forget_denials(self.parts)

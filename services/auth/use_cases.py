@@ -78,8 +78,7 @@ def refresh_session(request: contract.RefreshSession, parts: AuthParts) -> contr
     with parts.work.begin() as tx:
         token, session = _presented(request.refresh_hash, tx)
         if session:
-            tx.hold_subject(session.subject_id)  # as in admit_guest
-            tx.refuse_fenced(session.subject_id)
+            tx.hold_unfenced(session.subject_id)  # as in admit_guest
             token, session = _presented(request.refresh_hash, tx)  # as it is now that nobody changes it
         judged = judge_refresh(token, session, now)
         if judged is Refresh.ROTATE and token and session:

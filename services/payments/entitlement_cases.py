@@ -26,8 +26,7 @@ def unlock_photo(request: contract.UnlockPhoto, parts: PaymentsParts) -> contrac
     if request.scope not in SCOPES:
         raise BadRequest("scope")
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         return of_subject(request.subject_id).once(request, lambda: _spent(request, parts.clock(), tx), tx)
 
 

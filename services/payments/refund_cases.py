@@ -36,8 +36,7 @@ def refund_order(request: contract.RefundOrder, parts: PaymentsParts) -> contrac
     now = parts.clock()
     refund = None
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         order = owned(tx.order(request.order_id), request.subject_id)
         if not _asked_before(request, tx):
             refund = promise_refund(order, None, OWNER, now, tx)

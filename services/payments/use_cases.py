@@ -49,8 +49,7 @@ def open_order(request: contract.OpenOrder, parts: PaymentsParts) -> contract.Or
         raise BadRequest("photo_id: not taken", public_extra={"field": "photo_id", "kind": "not_taken"})
     photo_id = request.photo_id
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         order = _opened_before(request, tx)
         if order is None:
             if photo_id and is_unlocked_for(request.subject_id, photo_id, product.unlocks, tx):

@@ -22,8 +22,7 @@ LANGUAGES = ("zh", "en")
 def hear_disclosed(event: auth.SubjectDisclosed | payments.SubjectDisclosed, parts: RightsParts) -> None:
     """A service has told somebody. Once per event; behind the fence there is no ledger any more to write in."""
     with parts.work.begin() as tx:
-        tx.hold_subject(event.subject_id)
-        tx.refuse_fenced(event.subject_id)
+        tx.hold_unfenced(event.subject_id)
         if tx.first_time(RETENTION_RIGHTS.queue, event.message_id):
             _add(
                 Disclosure(
@@ -48,8 +47,7 @@ def record_disclosure(request: contract.RecordDisclosure, parts: RightsParts) ->
         raise BadRequest("who, or what")
     now = _milliseconds(parts.clock())
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         line = Disclosure(
             new_id(), request.subject_id, 0, who, tuple(request.what), request.ground, now, None, "operator"
         )

@@ -36,8 +36,7 @@ def request_export(request: contract.RequestExport, parts: RightsParts) -> contr
     """
     scope = f"export:{request.subject_id}"
     with parts.work.begin() as tx:
-        tx.hold_subject(request.subject_id)
-        tx.refuse_fenced(request.subject_id)
+        tx.hold_unfenced(request.subject_id)
         own = tx.exports_of(request.subject_id)
         before = tx.recall(scope, request.idempotency_key, "") if request.idempotency_key else None
         if before is not None:

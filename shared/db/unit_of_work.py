@@ -65,8 +65,13 @@ class Transaction:
 
     def hold_subject(self, subject_id: UUID) -> None:
         """Let all that hold this subject, look at its fence or raise it wait until this transaction ends."""
-        self._locks.hold(subject_id)
-        self._lock("pg_advisory_xact_lock", subject_id)
+        if self._locks.hold(subject_id):
+            self._lock("pg_advisory_xact_lock", subject_id)
+
+    def hold_unfenced(self, subject_id: UUID) -> None:
+        """Hold the subject; raises :class:`SubjectErased` behind a fence."""
+        self.hold_subject(subject_id)
+        self.refuse_fenced(subject_id)
 
     def fence(self, subject_id: UUID) -> None:
         """From this transaction on, nothing of the subject is written here. Idempotent."""
@@ -78,8 +83,8 @@ class Transaction:
 
     def is_fenced(self, subject_id: UUID) -> bool:
         """Whether the subject is fenced here. Holds off a fence until this transaction ends."""
-        self._locks.look(subject_id)
-        self._lock("pg_advisory_xact_lock_shared", subject_id)
+        if self._locks.look(subject_id):
+            self._lock("pg_advisory_xact_lock_shared", subject_id)
         found = self.connection.execute("SELECT 1 FROM fences WHERE tombstone = %s", (self.tombstone_of(subject_id),))
         return found.fetchone() is not None
 

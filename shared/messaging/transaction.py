@@ -22,15 +22,21 @@ class SubjectLocks:
         self._looked: set[UUID] = set()
         self._held: set[UUID] = set()
 
-    def look(self, subject_id: UUID) -> None:
-        """Its fence is about to be looked at."""
+    def look(self, subject_id: UUID) -> bool:
+        """Its fence is about to be looked at; whether that takes a lock that this transaction has not."""
+        if subject_id in self._held or subject_id in self._looked:
+            return False
         self._looked.add(subject_id)
+        return True
 
-    def hold(self, subject_id: UUID) -> None:
-        """It is about to be held; raises ``RuntimeError`` when this transaction has looked at its fence unheld."""
-        if subject_id in self._looked and subject_id not in self._held:
+    def hold(self, subject_id: UUID) -> bool:
+        """It is about to be held; whether it was not. Raises ``RuntimeError`` when its fence was looked at before."""
+        if subject_id in self._held:
+            return False
+        if subject_id in self._looked:
             raise RuntimeError("a subject is held before its fence is looked at, never after")
         self._held.add(subject_id)
+        return True
 
 
 class EveryTransaction(Protocol):
@@ -50,6 +56,9 @@ class EveryTransaction(Protocol):
 
         Comes before any look at the fence, and before any row of the subject is held.
         """
+
+    def hold_unfenced(self, subject_id: UUID) -> None:
+        """Hold the subject, to change what of it wants one writer at a time: raises ``subject_erased`` behind a fence."""
 
     def fence(self, subject_id: UUID) -> None:
         """Fence the subject here, which holds it. Idempotent."""

@@ -115,6 +115,11 @@ class MemoryTransaction(Generic[S]):
         """Nobody else is here to wait for; the order is that of the database."""
         self._locks.hold(subject_id)
 
+    def hold_unfenced(self, subject_id: UUID) -> None:
+        """Hold the subject; raises :class:`SubjectErased` behind a fence."""
+        self.hold_subject(subject_id)
+        self.refuse_fenced(subject_id)
+
     def fence(self, subject_id: UUID) -> None:
         """From this transaction on, nothing of the subject is written here. Idempotent."""
         self.hold_subject(subject_id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.auth import use_cases
+from services.auth import fencing, use_cases
 from services.auth.domain.sessions import Refresh, RefreshToken, Session, judge_refresh
 from shared.contracts import auth
 from shared.crypto import token_hash
@@ -95,8 +95,10 @@ def test_a_denial_lasts_until_the_last_access_token_has_expired_and_no_longer(wo
     use_cases.end_session(auth.EndSession(subject_id=tokens.subject_id, session_id=tokens.session_id), world.parts)
     world.clock.forward(601)
     assert use_cases.denials(world.parts).hashes
+    assert fencing.forget_denials(world.parts) == 0
     world.clock.forward(600)
     assert not use_cases.denials(world.parts).hashes
+    assert fencing.forget_denials(world.parts) == 1
 
 
 NOW = AuthWorld().clock()
