@@ -51,11 +51,13 @@ def _end(notice: ProviderNotice, provider: LoginProvider, parts: AuthParts) -> N
         if held is None:
             return
         tx.hold_subject(held.subject_id)
-        if tx.is_fenced(held.subject_id):
-            return
+        linked = tx.identities(held.subject_id)
+        still = any(one.identity_id == held.identity_id for one in linked)
+        if tx.is_fenced(held.subject_id) or not still:
+            return  # erased, or unlinked by its owner, before we held its subject
         if seen is not None and not tx.burn(seen, parts.clock() + NONCE_LIFE):
             return
-        if len(tx.identities(held.subject_id)) > 1:
+        if len(linked) > 1:
             tx.remove_identity(held.identity_id)
         else:
             fence(held.subject_id, None, parts, tx)

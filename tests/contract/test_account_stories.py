@@ -17,6 +17,7 @@ from shared.crypto import token_hash
 from shared.kernel.errors import Code
 from tests.contract.conftest import Subject as Both
 from tests.unit.auth.logins import LoginWorld, code_of
+from tests.unit.auth.test_notices import push
 from tests.unit.worlds import PERMISSIONS
 
 
@@ -171,6 +172,25 @@ def test_two_logins_unlinked_at_once_leave_one(real_stage: Stage) -> None:
     )
     assert found.count(Code.LAST_IDENTITY) == 1
     assert real_stage.count(mine)["identities"] == 1
+
+
+@pytest.mark.integration
+def test_a_login_that_ends_at_its_provider_while_its_owner_unlinks_it_takes_no_other_login_with_it(
+    real_stage: Stage,
+) -> None:
+    """The notice waits for the unlinking, and then finds nothing to end: the one login that is left is another one."""
+    mine = real_stage.sign_in("Ada").subject_id
+    real_stage.link(mine, "Ada's apple", real_stage.apple)
+    ended = threading.Thread(target=lambda: push(real_stage, external_id="Ada@app-one"))
+    with real_stage.work.begin() as tx:
+        tx.hold_subject(mine)
+        ended.start()
+        time.sleep(0.3)
+        [own] = [held for held in tx.identities(mine) if held.provider == "wechat"]
+        tx.remove_identity(own.identity_id)
+    ended.join(10)
+    assert not real_stage.is_fenced(mine)
+    assert [held.provider for held in real_stage.look(lambda tx: tx.identities(mine))] == ["apple"]
 
 
 @pytest.mark.integration
